@@ -75,15 +75,14 @@ class Looker:
         try:
             yield from self._together(chunk, lane)
         except OrderRefused:
-            half = len(chunk) // 2
+            self.refused += 1
+            before, half = self.refused, len(chunk) // 2
             if half == 0:
                 yield from self._singly(chunk, lane)
                 return
-            before = self.refused
-            self.refused += 1
             yield from self._split(chunk[:half], lane)
             yield from self._split(chunk[half:], lane)
-            if self.refused == before + 1:  # both halves went through: it was their number
+            if self.refused == before:  # both halves went through: it was their number
                 self.batch = max(1, min(self.batch, half))
 
     def _together(self, chunk: Sequence[str], lane: Lane) -> Iterator[Looked]:
