@@ -1,0 +1,1 @@
+"""Where alerts and notifications go: webhooks, Slack, apprise."""

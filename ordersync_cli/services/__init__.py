@@ -1,0 +1,1 @@
+"""The use cases: place, track, reconcile, alert, report; they see ports, never adapters."""

@@ -1,0 +1,166 @@
+"""The one way into the store: observations of any source become committed changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from ordersync_cli.clock import Clock
+from ordersync_cli.domain.lifecycle import observe
+from ordersync_cli.domain.observations import FillsSeen, Observation, OrderSeen
+from ordersync_cli.domain.orders import Source
+from ordersync_cli.domain.trade import Alarm, Change, Trade
+from ordersync_cli.services.ports import Store, TradeEvent, Transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """What one committed batch did. ``external`` are orders that no trade claims."""
+
+    changes: tuple[Change, ...] = ()
+    events: tuple[TradeEvent, ...] = ()
+    external: tuple[OrderSeen, ...] = ()
+
+
+def _nobody(_: Transaction, __: Sequence[Alarm], ___: Sequence[TradeEvent]) -> None:
+    return
+
+
+@dataclass(frozen=True, slots=True)
+class Recorder:
+    """Feeds observations through the join and commits what they changed, one transaction a batch.
+
+    ``announce`` puts alerts and notifications into the outbox inside the same transaction.
+    """
+
+    store: Store
+    clock: Clock
+    announce: Callable[[Transaction, Sequence[Alarm], Sequence[TradeEvent]], None] = field(
+        default=_nobody
+    )
+
+    def seen(
+        self, observations: Iterable[OrderSeen | FillsSeen], *, source: Source
+    ) -> Recorded:
+        """Record what the venue said of any orders, ours or not."""
+        batch = list(observations)
+        if not batch:
+            return Recorded()
+        with self.store.write() as transaction:
+            return self.seen_in(transaction, batch, source=source)
+
+    def seen_in(
+        self,
+        transaction: Transaction,
+        observations: Sequence[OrderSeen | FillsSeen],
+        *,
+        source: Source,
+    ) -> Recorded:
+        """Record inside a transaction that the caller commits (with a watermark, say)."""
+        owners = self._owners(transaction, observations)
+        external = [o for o in observations if _owner(owners, o) is None]
+        grouped: dict[int, list[Observation]] = {}
+        for observation in observations:
+            trade_id = _owner(owners, observation)
+            if trade_id is not None:
+                grouped.setdefault(trade_id, []).append(observation)
+        recorded = self._apply(transaction, grouped, source)
+        orders = tuple(o for o in external if isinstance(o, OrderSeen))
+        if orders:
+            transaction.external.save(orders, now=self.clock.now())
+        fills = [o for o in external if isinstance(o, FillsSeen)]
+        if fills:
+            transaction.external.fills(fills)
+        return Recorded(changes=recorded.changes, events=recorded.events, external=orders)
+
+    def about(
+        self, trade_id: int, observations: Iterable[Observation], *, source: Source
+    ) -> Recorded:
+        """Record observations that are known to concern one trade."""
+        with self.store.write() as transaction:
+            return self._apply(transaction, {trade_id: list(observations)}, source)
+
+    def about_in(
+        self,
+        transaction: Transaction,
+        grouped: dict[int, list[Observation]],
+        *,
+        source: Source,
+    ) -> Recorded:
+        """Record observations of known trades inside the caller's transaction."""
+        return self._apply(transaction, grouped, source)
+
+    def _owners(
+        self, transaction: Transaction, observations: Sequence[OrderSeen | FillsSeen]
+    ) -> dict[str, int]:
+        order_ids = {o.order_id for o in observations}
+        client_ids = {
+            o.client_order_id
+            for o in observations
+            if isinstance(o, OrderSeen) and o.client_order_id
+        }
+        return transaction.trades.ids_of(order_ids, client_ids)
+
+    def _apply(
+        self, transaction: Transaction, grouped: dict[int, list[Observation]], source: Source
+    ) -> Recorded:
+        if not grouped:
+            return Recorded()
+        at = self.clock.now()
+        trades = transaction.trades.load(grouped)
+        changes: list[Change] = []
+        confirmed: dict[int, datetime] = {}
+        for trade_id in sorted(trades):
+            trade: Trade = trades[trade_id]
+            for observation in grouped[trade_id]:
+                change = observe(trade, observation, source=source, at=at)
+                trade = change.after
+                if change.changed:
+                    changes.append(change)
+                if isinstance(observation, OrderSeen):
+                    seen = confirmed.get(trade_id)
+                    confirmed[trade_id] = (
+                        observation.as_of if seen is None else max(seen, observation.as_of)
+                    )
+        events = transaction.trades.save(changes, committed_at=self.clock.now())
+        quiet = confirmed.keys() - {c.after.trade_id for c in changes}
+        if quiet:
+            transaction.trades.confirm({k: confirmed[k] for k in quiet})
+        alarms = [alarm for change in changes for alarm in change.alarms]
+        self.announce(transaction, alarms, events)
+        return Recorded(changes=tuple(changes), events=tuple(events))
+
+
+def _owner(owners: dict[str, int], observation: Observation) -> int | None:
+    if isinstance(observation, OrderSeen):
+        by_order = owners.get(observation.order_id)
+        if by_order is not None:
+            return by_order
+        return owners.get(observation.client_order_id) if observation.client_order_id else None
+    return owners.get(observation.order_id) if isinstance(observation, FillsSeen) else None
+
+
+def status_update(event: TradeEvent) -> dict[str, Any]:
+    """Turn an event into the contract's `trade_status_update` (values still typed)."""
+    return {
+        "type": "trade_status_update",
+        "at": event.committed_at,
+        "trade_id": event.trade_id,
+        "bot_id": event.bot_id,
+        "order_id": event.order_id,
+        "client_order_id": event.client_order_id,
+        "old_status": event.old_status,
+        "status": event.status,
+        "order_status": event.order_status,
+        "venue_status": event.venue_status,
+        "filled_size": event.filled_size,
+        "average_filled_price": event.average_filled_price,
+        "filled_at": event.filled_at,
+        "updated_at": event.committed_at,
+        "source": event.source,
+        "venue_time": event.venue_time,
+        "latency_seconds": event.latency_seconds,
+        "event_id": event.event_id,
+    }

@@ -1,0 +1,1 @@
+"""The trade store: SQLModel tables, transactions, leases and migrations on SQLite and Postgres."""

@@ -1,0 +1,1 @@
+"""Coinbase Advanced Trade over REST and WebSocket, translated into domain values."""
