@@ -1,0 +1,73 @@
+"""When an incident that something that happened has opened is over."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from ordersync_cli.services.ports import Incident, Transaction
+from ordersync_cli.services.situation import EACH_COUNTS, WHOLE, AlertLimits, Situation
+
+
+def has_calmed(transaction: Transaction, incident: Incident, situation: Situation, limits: AlertLimits) -> bool:
+    """Tell whether the cause of an incident is gone, by its rule's own sign or by calm."""
+    if incident.rule in EACH_COUNTS:
+        return _was_settled(transaction, incident)
+    if incident.rule == "unknown_venue_status":
+        return _word_is_known(incident, situation)
+    if incident.rule == "drift_found":
+        return any(_ran_since(transaction, mode, incident, in_sync=True) for mode in ("light", "deep"))
+    if incident.rule == "run_died":
+        modes = (incident.key,) if incident.key != WHOLE else ("light", "deep")
+        return any(_ran_since(transaction, mode, incident, in_sync=False) for mode in modes)
+    if incident.rule == "budget_exhausted":
+        return _calm_for(incident, situation, min(60.0, limits.calm))
+    if incident.rule == "clock_skew" and incident.key == WHOLE:
+        return situation.clock_offset is not None
+    return _calm_for(incident, situation, limits.calm)
+
+
+def _calm_for(incident: Incident, situation: Situation, seconds: float) -> bool:
+    return (situation.at - incident.last_seen).total_seconds() >= seconds
+
+
+def _was_settled(transaction: Transaction, incident: Incident) -> bool:
+    """What contradicts a proof stays open until a person acknowledged it or its break."""
+    if incident.acknowledged_at is not None:
+        return True
+    start = incident.opened_at - timedelta(hours=1)
+    found = [
+        b
+        for b in transaction.breaks.between(start, incident.last_seen + timedelta(days=3650))
+        if b.kind == incident.rule and (b.key == incident.key or b.order_id == incident.order_id)
+    ]
+    return bool(found) and all(b.resolved_at is not None for b in found)
+
+
+def _word_is_known(incident: Incident, situation: Situation) -> bool:
+    if not situation.pending_known:
+        return False
+    waiting = {v.order_id: v.venue_status for v in situation.pending}
+    return waiting.get(incident.order_id) in {*KNOWN_WORDS, None}
+
+
+def _ran_since(transaction: Transaction, mode: str, incident: Incident, *, in_sync: bool) -> bool:
+    run = transaction.runs.last(mode, good=True)
+    if run is None or run.started_at < incident.last_seen:
+        return False
+    return run.result == "in_sync" or not in_sync
+
+
+# Coinbase docs, "Get Order": the values of `status` that we know.
+KNOWN_WORDS = frozenset(
+    {
+        "PENDING",
+        "OPEN",
+        "FILLED",
+        "CANCELLED",
+        "EXPIRED",
+        "FAILED",
+        "QUEUED",
+        "CANCEL_QUEUED",
+        "EDIT_QUEUED",
+    }
+)
