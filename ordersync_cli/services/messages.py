@@ -114,6 +114,14 @@ class PassEnded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ThreadDied:
+    """A thread at the edge ended by a bug; the loop raises it again, so that nothing dies silently."""
+
+    name: str
+    error: BaseException
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StopAsked:
     """Somebody asked the loop to stop, with the exit code it should leave."""
 
@@ -130,6 +138,7 @@ Message = (
     | LookDone
     | StoreTouched
     | PassEnded
+    | ThreadDied
     | StopAsked
 )
 

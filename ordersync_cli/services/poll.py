@@ -1,0 +1,139 @@
+"""The poll threads: they ask the venue what the loop wants to know, and put the answers into the inbox."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from datetime import datetime
+from queue import Empty, SimpleQueue
+from typing import Protocol
+
+from ordersync_cli.clock import Clock
+from ordersync_cli.domain.observations import FillsSeen, OrderSeen
+from ordersync_cli.errors import OrdersyncError
+from ordersync_cli.services.looks import Looked, Looker, merged
+from ordersync_cli.services.messages import Inbox, LookDone, ThreadDied
+from ordersync_cli.services.ports import Lane, Venue
+
+THREADS = 3  # so that a slow venue (a second an answer) still bounds the age of 500 snapshots
+LIST_PAGES = 40  # of one listing of what was created lately; the deep pass reads the rest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """What the loop wants to know: orders by id, their fills, or everything created since a time."""
+
+    purpose: str
+    order_ids: tuple[str, ...] = ()
+    created_since: datetime | None = None
+    fills: bool = False
+
+
+class Poller(Protocol):
+    """Asks the venue beside the loop; each question ends in one `LookDone`."""
+
+    def ask(self, ask: Ask) -> None:
+        """Take a question; returns at once."""
+        ...
+
+    def start(self, inbox: Inbox) -> None:
+        """Begin to answer into this inbox."""
+        ...
+
+    def stop(self) -> None:
+        """End; questions not begun are dropped."""
+        ...
+
+
+def answer(ask: Ask, looker: Looker, venue: Venue, clock: Clock) -> LookDone:
+    """Ask the venue, and turn whatever comes back into a message; never raises on purpose."""
+    started = clock.monotonic()
+    before = venue.requests_made
+    parts: list[Looked] = []
+    orders: list[OrderSeen] = []
+    fills: list[FillsSeen] = []
+    failure: OrdersyncError | None = None
+    try:
+        if ask.fills:
+            for rows in looker.fill_batches(ask.order_ids, Lane.POLL):
+                fills.extend(rows)
+        elif ask.created_since is not None:
+            _list_created(ask.created_since, venue, orders)
+        else:
+            for part in looker.batches(ask.order_ids, Lane.POLL):
+                parts.append(part)
+    except OrdersyncError as problem:
+        failure = problem
+    looked = merged(parts)
+    return LookDone(
+        asked=ask.order_ids,
+        orders=(*orders, *looked.orders),
+        fills=tuple(fills),
+        missing=looked.missing,
+        started_mono=started,
+        finished_mono=clock.monotonic(),
+        purpose=ask.purpose,
+        failure=failure,
+        filter_ignored=looked.filter_ignored,
+        requests=max(0, venue.requests_made - before),
+        quarantined=tuple(f"{q.where}: {q.problem}" for q in looked.quarantined),
+    )
+
+
+def _list_created(since: datetime, venue: Venue, into: list[OrderSeen]) -> None:
+    cursor: str | None = None
+    for _ in range(LIST_PAGES):
+        page = venue.orders_created(since, None, Lane.POLL, cursor)
+        into.extend(page.orders)
+        cursor = page.next_cursor
+        if cursor is None:
+            return
+
+
+class PollThreads:
+    """Answers questions on a few threads of its own, each with its own Looker."""
+
+    def __init__(self, venue: Venue, clock: Clock, threads: int = THREADS) -> None:
+        self._venue = venue
+        self._clock = clock
+        self._count = threads
+        self._questions: SimpleQueue[Ask | None] = SimpleQueue()
+        self._threads: list[threading.Thread] = []
+
+    def ask(self, ask: Ask) -> None:
+        """Take a question; returns at once."""
+        self._questions.put(ask)
+
+    def start(self, inbox: Inbox) -> None:
+        """Begin to answer into this inbox."""
+        self._questions = SimpleQueue()
+        self._threads = [
+            threading.Thread(
+                target=self._work, args=(self._questions, inbox), name=f"poll-{number}", daemon=True
+            )
+            for number in range(self._count)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """End; questions not begun are dropped. A request under way ends with its own time-out."""
+        try:
+            while True:
+                self._questions.get_nowait()
+        except Empty:
+            pass
+        for _ in self._threads:
+            self._questions.put(None)
+        for thread in self._threads:
+            thread.join(timeout=2.0)
+        self._threads = []
+
+    def _work(self, questions: SimpleQueue[Ask | None], inbox: Inbox) -> None:
+        looker = Looker(self._venue, self._clock)
+        while (ask := questions.get()) is not None:
+            try:
+                inbox.put(answer(ask, looker, self._venue, self._clock))
+            except Exception as bug:  # noqa: BLE001 (a silently dead thread is the fault this project replaces)
+                inbox.put(ThreadDied(name=threading.current_thread().name, error=bug))
+                return
