@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Protocol
@@ -30,9 +30,7 @@ class TradeTable(Protocol):
         """Insert an intent (or an adopted, imported row); returns it with its trade_id."""
         ...
 
-    def ids_of(
-        self, order_ids: Iterable[str] = (), client_order_ids: Iterable[str] = ()
-    ) -> dict[str, int]:
+    def ids_of(self, order_ids: Iterable[str] = (), client_order_ids: Iterable[str] = ()) -> dict[str, int]:
         """Find which trade claims each order id or client order id; unknown ones are left out."""
         ...
 
@@ -146,8 +144,11 @@ class Outbox(Protocol):
 
     def put(self, sink: str, key: str, event_id: str, body: Mapping[str, Any], at: datetime) -> None: ...
 
-    def due(self, now: datetime, limit: int) -> list[Delivery]:
-        """List what is due; a later one of a key waits for the earlier one."""
+    def due(self, now: datetime, limit: int, sinks: Collection[str] | None = None) -> list[Delivery]:
+        """List what is due (for these sinks only, when given), oldest first.
+
+        A later one of a (sink, key) waits until the earlier one was delivered: one row a pair.
+        """
         ...
 
     def delivered(self, delivery_id: int, at: datetime) -> None: ...

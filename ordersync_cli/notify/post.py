@@ -1,0 +1,56 @@
+"""POST a body to a URL that may hold a secret: one place for time-outs, retry hints and masking."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+import httpx
+
+from ordersync_cli.services.deliver import DeliveryFailed
+
+_TIMEOUT = httpx.Timeout(3.0, connect=2.0)
+_OUR_FAULT = range(400, 500)
+_TRY_LATER = frozenset({408, 425, 429})
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class Poster:
+    """POSTs to one URL, keeping its connection until `close`; never shows the URL's path or query."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        host = urlsplit(url).hostname or ""
+        self.where = f"{urlsplit(url).scheme}://{host}/…"
+        # A proxy of the environment must not catch what is meant for this machine (T39).
+        self._trust_env = host not in _LOOPBACK
+        self._client: httpx.Client | None = None
+
+    def post(self, content: bytes, headers: Mapping[str, str]) -> None:
+        """POST JSON bytes; raises DeliveryFailed unless the answer is 2xx."""
+        if self._client is None:
+            self._client = httpx.Client(timeout=_TIMEOUT, trust_env=self._trust_env, follow_redirects=False)
+        try:
+            answer = self._client.post(
+                self._url, content=content, headers={"Content-Type": "application/json", **headers}
+            )
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as problem:
+            # The message of an httpx error may quote the URL: its type says enough.
+            raise DeliveryFailed(f"{self.where}: {type(problem).__name__}", sink_down=True) from None
+        if answer.is_success:
+            return
+        status = answer.status_code
+        down = status not in _OUR_FAULT or status in _TRY_LATER
+        raise DeliveryFailed(
+            f"{self.where} answered {status}", sink_down=down, retry_after=_seconds(answer.headers.get("Retry-After"))
+        )
+
+    def close(self) -> None:
+        """Close the connection; the next post opens a new one."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+
+def _seconds(header: str | None) -> float | None:
+    return float(header) if header and header.strip().isdigit() else None
