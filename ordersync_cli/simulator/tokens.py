@@ -1,0 +1,96 @@
+"""Checks the JSON Web Tokens that Coinbase's keys sign, on the exchange's clock, without leeway."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+from ordersync_cli.simulator.state import State
+from ordersync_cli.simulator.times import SECOND
+
+_ISSUERS = frozenset({"cdp", "coinbase-cloud"})  # the SDK's and ccxt's
+_HOSTS = ("api.coinbase.com",)
+# The exchange checks exp and nbf itself: PyJWT would take this machine's clock.
+_OPTIONS: Any = {
+    "verify_exp": False,
+    "verify_nbf": False,
+    "verify_iat": False,
+    "verify_aud": False,
+    "verify_iss": False,
+    "verify_sub": False,
+}
+
+
+class NotAuthorized(Exception):
+    """The token is not good; the text is for the control routes, the wire says only Unauthorized."""
+
+
+class Tokens:
+    """Verifies tokens against the public keys in the state."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._keys: dict[str, tuple[str, Any, frozenset[str]]] = {}
+
+    def forget(self) -> None:
+        """Read the keys again at the next use."""
+        self._keys.clear()
+
+    def _key(self, name: str) -> tuple[str, Any, frozenset[str]]:
+        if name not in self._keys:
+            row = self._state.sql.execute("SELECT public_pem, scopes FROM keys WHERE name = ?", (name,)).fetchone()
+            if row is None:
+                raise NotAuthorized(f"unknown key {name}")
+            public = load_pem_public_key(row[0].encode())
+            algorithm = "ES256" if isinstance(public, ec.EllipticCurvePublicKey) else "EdDSA"
+            self._keys[name] = (algorithm, public, frozenset(json.loads(row[1])))
+        return self._keys[name]
+
+    def scopes(self, token: str, now: int, *, method: str = "", host: str = "", path: str = "") -> frozenset[str]:
+        """Return the scopes of the key that signed this token; raises NotAuthorized.
+
+        With a method the token is for one REST request and must name it; without, it is for a subscribe message and
+        must not name any. `now` is the exchange's clock in microseconds.
+        """
+        try:
+            header = jwt.get_unverified_header(token)
+            algorithm, key, scopes = self._key(str(header.get("kid")))
+            claims = jwt.decode(token, key, algorithms=[algorithm], options=_OPTIONS)
+        except jwt.PyJWTError as error:
+            raise NotAuthorized(str(error)) from error
+        if not header.get("nonce"):
+            raise NotAuthorized("no nonce in the header")
+        if claims.get("sub") != header["kid"] or claims.get("iss") not in _ISSUERS:
+            raise NotAuthorized("sub or iss is wrong")
+        _check_life(claims, now)
+        _check_uri(claims, method, host, path)
+        return scopes
+
+
+def _check_life(claims: dict[str, Any], now: int) -> None:
+    begins, ends = claims.get("nbf", claims.get("iat")), claims.get("exp")
+    if not isinstance(begins, int | float) or not isinstance(ends, int | float):
+        raise NotAuthorized("nbf or exp is missing")
+    if now >= ends * SECOND:
+        raise NotAuthorized("the token has expired")
+    if now < begins * SECOND:
+        raise NotAuthorized("the token is not valid yet")
+
+
+def _check_uri(claims: dict[str, Any], method: str, host: str, path: str) -> None:
+    named = claims.get("uris") if "uris" in claims else claims.get("uri")
+    uris = [named] if isinstance(named, str) else list(named or [])
+    if not method:
+        if uris:
+            raise NotAuthorized("a subscribe token names no request")
+        return
+    for uri in uris:
+        verb, _, rest = str(uri).partition(" ")
+        where = rest.removeprefix("http://").removeprefix("https://")
+        if verb == method and where in {f"{known}{path}" for known in (host, *_HOSTS)}:
+            return
+    raise NotAuthorized("uri is of another request")
