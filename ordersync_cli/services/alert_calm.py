@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from ordersync_cli.domain.words import is_known
 from ordersync_cli.services.ports import Incident, Transaction
 from ordersync_cli.services.situation import EACH_COUNTS, WHOLE, AlertLimits, Situation
 
@@ -47,7 +48,8 @@ def _word_is_known(incident: Incident, situation: Situation) -> bool:
     if not situation.pending_known:
         return False
     waiting = {v.order_id: v.venue_status for v in situation.pending}
-    return waiting.get(incident.order_id) in {*KNOWN_WORDS, None}
+    word = waiting.get(incident.order_id)
+    return word is None or is_known(word)
 
 
 def _ran_since(transaction: Transaction, mode: str, incident: Incident, *, in_sync: bool) -> bool:
@@ -55,19 +57,3 @@ def _ran_since(transaction: Transaction, mode: str, incident: Incident, *, in_sy
     if run is None or run.started_at < incident.last_seen:
         return False
     return run.result == "in_sync" or not in_sync
-
-
-# Coinbase docs, "Get Order": the values of `status` that we know.
-KNOWN_WORDS = frozenset(
-    {
-        "PENDING",
-        "OPEN",
-        "FILLED",
-        "CANCELLED",
-        "EXPIRED",
-        "FAILED",
-        "QUEUED",
-        "CANCEL_QUEUED",
-        "EDIT_QUEUED",
-    }
-)

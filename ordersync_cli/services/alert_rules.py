@@ -177,26 +177,22 @@ def _outbox(situation: Situation, facts: StoreFacts, limits: AlertLimits) -> Cau
 def _runs(situation: Situation, facts: StoreFacts, limits: AlertLimits) -> list[Cause]:
     found: list[Cause] = []
     for mode, interval in situation.run_intervals.items():
-        due = overdue_by(mode, interval, situation.at, facts, limits)
-        if due is not None:
-            found.append(
-                Cause(
-                    rule="run_overdue",
-                    key=mode,
-                    message=f"no {mode} pass has ended well for {due:.0f} s; one is due every {interval:.0f} s",
-                )
-            )
+        age = overdue_by(mode, interval, situation.at, facts, limits)
+        if age is not None:
+            message = f"no {mode} pass has ended well for {age:.0f} s: is its cron job or the watcher still running?"
+            found.append(Cause(rule="run_overdue", key=mode, message=message))
     return found
 
 
 def overdue_by(mode: str, interval: float, at: datetime, facts: StoreFacts, limits: AlertLimits) -> float | None:
-    """Tell the seconds since the last good pass where they are over the limit, else None."""
+    """Tell the seconds since the last good pass of this mode where they are over its limit, else None."""
+    limit = limits.run_overdue.get(mode, 0.0)
     good = facts.last_good_runs.get(mode)
     since = (good.finished_at or good.started_at) if good else facts.first_runs.get(mode)
-    if interval <= 0 or since is None:
+    if limit <= 0 or since is None:
         return None
     seconds = (at - since).total_seconds()
-    return seconds if seconds > interval * limits.run_overdue_intervals else None
+    return seconds if seconds > max(limit, 2 * interval) else None
 
 
 def _moments(situation: Situation, limits: AlertLimits) -> list[Cause]:
@@ -222,8 +218,8 @@ def _moments(situation: Situation, limits: AlertLimits) -> list[Cause]:
 
 def is_quiet(at: datetime, limits: AlertLimits) -> bool:
     """Tell whether quiet hours (UTC) hold at this moment; they may span midnight."""
-    start, end = limits.quiet_from, limits.quiet_to
-    if start is None or end is None or start == end:
+    if limits.quiet_from is None or limits.quiet_to is None:
         return False
+    start, end = limits.quiet_from.replace(tzinfo=None), limits.quiet_to.replace(tzinfo=None)
     now = at.time()
-    return start <= now < end if start < end else (now >= start or now < end)
+    return start <= now < end if start <= end else (now >= start or now < end)

@@ -146,7 +146,7 @@ class IncidentBook:
         if is_quiet(at, self.limits):
             return False
         sent = _recent(transaction, at)
-        if len(sent) >= self.limits.messages_per_hour:
+        if 0 < self.limits.messages_per_hour <= len(sent):
             return False
         transaction.notes.set(_SENT, json.dumps([*sent, at.isoformat()]))
         return True

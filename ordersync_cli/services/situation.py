@@ -65,9 +65,10 @@ WHOLE = ""  # the key of an incident that is about no single order
 class AlertLimits:
     """Thresholds and manners of the alert rules; seconds unless the name says otherwise.
 
-    ``quiet_from`` and ``quiet_to`` are times of day in UTC (both, or neither); critical alerts
-    ignore them and ``messages_per_hour``. More than ``group_above`` orders with one rule become
-    one incident.
+    A pass is overdue after ``run_overdue`` of its mode (0: never), or twice the interval that the
+    situation names, if that is longer. ``messages_per_hour`` 0 is no limit. ``quiet_from`` and
+    ``quiet_to`` are times of day in UTC (both, or neither); critical alerts ignore both. More
+    than ``group_above`` orders with one rule become one incident.
     """
 
     market_order_pending: float = 10
@@ -78,13 +79,13 @@ class AlertLimits:
     stale_resting: float = 60
     clock_skew: float = 5
     outbox_undelivered: float = 60
-    run_overdue_intervals: float = 2
+    run_overdue: Mapping[str, float] = field(default_factory=lambda: {"light": 60.0, "deep": 600.0})
     calm: float = 600
     count_every: float = 60
     repeat_every: float = 3600
     after_outage: float = 10
     group_above: int = 3
-    messages_per_hour: int = 60
+    messages_per_hour: int = 30
     quiet_from: time | None = None
     quiet_to: time | None = None
 
@@ -113,8 +114,8 @@ class Situation:
     trade that is not in it is judged by its ``confirmed_at``. ``venue_reachable`` is None where
     nobody asked; ``venue_unreachable_since`` may be left out (the store remembers it then).
     ``feed_state`` is None where this process has no word about the feed (a cron job).
-    ``run_intervals`` maps light and deep to the seconds between runs; a mode that is not in it
-    (or 0) is not expected.
+    ``run_intervals`` maps each expected mode (light, deep) to the seconds between its runs; a mode
+    that is not in it is not judged, and one that never ran at all is not missed.
     """
 
     at: datetime
