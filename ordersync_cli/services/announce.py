@@ -8,12 +8,11 @@ from typing import Any
 
 from ordersync_cli.clock import Clock
 from ordersync_cli.domain.trade import Alarm
+from ordersync_cli.services.deliver import NOTIFICATION
 from ordersync_cli.services.incidents import IncidentBook, cause_of
 from ordersync_cli.services.plain import plain
 from ordersync_cli.services.ports import TradeEvent, Transaction
 from ordersync_cli.services.record import status_update
-
-NOTIFICATION = "notification"  # the sink of `trade_status_update`s
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import Protocol
 from ordersync_cli.clock import Chance, Clock
 from ordersync_cli.services.ports import Delivery, Lease, Store
 
+NOTIFICATION = "notification"  # the sink of `trade_status_update`s
 OUTBOX_LEASE = "outbox"
 _BATCH = 50
 _FLUSH_AFTER = 1.0  # seconds: the lease's beat must move well within its 4 s
