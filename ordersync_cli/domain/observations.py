@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import IntEnum, StrEnum
@@ -102,14 +102,17 @@ class CancelStep(IntEnum):
     REFUSED = 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CancelSeen:
-    """A wish to cancel, or the venue's answer to it; the largest one counts."""
+    """A wish to cancel, or the venue's answer to it.
+
+    The largest by (requested_at, step, answered_at, reason) counts.
+    """
 
     requested_at: datetime
     step: CancelStep
-    answered_at: datetime | None = field(default=None, compare=False)
-    reason: str | None = field(default=None, compare=False)
+    answered_at: datetime | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

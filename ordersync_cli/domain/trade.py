@@ -30,7 +30,7 @@ class VerdictKind(IntEnum):
 class Verdict:
     """Why an attempt has no order: refused, not sent, or proven absent.
 
-    Merged by (attempt, kind, at, reason); it counts only for the newest attempt.
+    Merged by (attempt, kind, burns_id, at, reason, looks); counts only for the newest attempt.
     """
 
     attempt: int
@@ -65,14 +65,19 @@ class KeyedFigures:
 class VenueOrder:
     """The registers of one venue order; each a maximum under a total order.
 
-    ``accepted``: the create answer (or an imported row) named this id. ``mismatch``: it was
-    seen and is not the order that was asked for. The other names are those of the decision
-    record on the join.
+    ``accepted``: the create answer (or an imported row) named this id. ``mismatch``: its client
+    order id, product or side is not what was asked for; ``terms_differ``: its size or price, as
+    REST showed them unedited; ``matched``: it was seen with our client order id and nothing
+    against it. Whether it is ours is derived (matching.py), never read from one of them alone.
+    The other names are those of the decision record on the join. ``fills`` by entry_id.
     """
 
     order_id: str
     accepted: bool = False
+    accepted_as_of: datetime | None = None  # of the create answer; None for a row that named it
+    matched: bool = False
     mismatch: bool = False
+    terms_differ: bool = False
     client_order_id: str | None = None
     product_id: str | None = None
     created_time: datetime | None = None
@@ -87,8 +92,10 @@ class VenueOrder:
     fills_read: datetime | None = None
     zero_look: datetime | None = None
     edit: Edit | None = None
+    edit_as_of: datetime | None = None
+    first_seen_at: datetime | None = None  # earliest time the venue said that it has this order
     last_fill_time: datetime | None = None
-    filled_frame_at: datetime | None = None  # earliest frame that said terminal with fills
+    filled_frame_at: datetime | None = None  # earliest sight of it terminal with fills
     reason: str | None = None
     reason_as_of: datetime | None = None
 
@@ -140,6 +147,7 @@ class Standing:
     awaits_zero_proof: bool = False  # ended without fills, second look still due
     fills_due: bool = False  # terminal, and its fills are not verified yet
     duplicates: tuple[str, ...] = ()  # other matching orders of one intent: must be empty
+    accepted_at: datetime | None = None  # when the venue first said that it has the order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +166,8 @@ class Change:
 
     ``venue_time`` is the venue's own time of the event where it has one (last fill, creation,
     frame), else None; ``public`` is True when a column that a bot or a person reads moved.
+    ``timestamps_only``: the same words and figures were only seen again, at a later moment:
+    to be saved like any change (another process may hold an older frame), but no news.
     """
 
     before: Trade
@@ -168,6 +178,7 @@ class Change:
     seen_at: datetime
     changed: bool
     public: bool
+    timestamps_only: bool = False
     figures_changed: bool = False
     venue_time: datetime | None = None
     fills_added: tuple[Fill, ...] = ()

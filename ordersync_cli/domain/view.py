@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
+
+from ordersync_cli.domain.trade import Standing, Trade
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,3 +47,56 @@ class TradeView:
     updated_at: datetime | None
     sync_latency_seconds: Decimal | None
     source: str | None
+
+
+def view(trade: Trade, standing: Standing) -> TradeView:
+    """Show a trade; ValueError for one that the store has not given an id yet."""
+    if trade.trade_id is None:
+        raise ValueError("a trade without an id has no public row yet")
+    return TradeView(trade_id=trade.trade_id, **columns(trade, standing), **book_keeping(trade))
+
+
+def columns(trade: Trade, standing: Standing) -> dict[str, Any]:
+    """Tell the public columns that the join decides: when one of them moves, it is news."""
+    request, figures = trade.request, standing.figures
+    average = figures.average_filled_price if figures is not None else None
+    return {
+        "bot_id": request.bot_id,
+        "product_id": request.product_id,
+        "side": request.side.value,
+        "order_type": request.order_type.value,
+        "client_order_id": request.client_order_id,
+        "order_id": standing.order_id,
+        "status": standing.status.value,
+        "order_status": standing.order_status.value,
+        "venue_status": standing.venue_status,
+        "size": _first(standing.base_size, figures.filled_size if figures else None),
+        "price": _first(standing.limit_price, average or None),
+        "size_usd": _first(request.quote_size, figures.filled_value if figures else None),
+        "filled_size": figures.filled_size if figures else None,
+        "average_filled_price": average,
+        "filled_value": figures.filled_value if figures else None,
+        "total_fees": figures.total_fees if figures else None,
+        "number_of_fills": figures.number_of_fills if figures else None,
+        "fills_verified": standing.fills_verified,
+        "reason": standing.reason,
+        "created_at": trade.created_at,
+        "submitted_at": trade.submitted_at,
+        "accepted_at": standing.accepted_at or trade.accepted_at,
+        "filled_at": standing.filled_at,
+        "closed_at": standing.closed_at,
+    }
+
+
+def book_keeping(trade: Trade) -> dict[str, Any]:
+    """Tell the public columns outside the join: when and by whom, not what."""
+    return {
+        "confirmed_at": trade.confirmed_at,
+        "updated_at": trade.updated_at,
+        "sync_latency_seconds": trade.sync_latency_seconds,
+        "source": trade.source.value,
+    }
+
+
+def _first(asked: Decimal | None, otherwise: Decimal | None) -> Decimal | None:
+    return otherwise if asked is None else asked

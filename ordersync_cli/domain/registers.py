@@ -1,0 +1,191 @@
+"""What one observation says, as registers: a fragment of a trade that can be joined into it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from ordersync_cli.domain.decimals import ZERO, canonical
+from ordersync_cli.domain.fills import clean
+from ordersync_cli.domain.matching import Match, compare, needs_match
+from ordersync_cli.domain.observations import (
+    AbsenceProven,
+    AnswerKind,
+    CancelSeen,
+    Channel,
+    Edit,
+    FillsSeen,
+    Observation,
+    OrderSeen,
+    PlaceAnswer,
+    SettledByHand,
+)
+from ordersync_cli.domain.orders import Figures
+from ordersync_cli.domain.standing import is_zero
+from ordersync_cli.domain.trade import (
+    KeyedFigures,
+    KeyedWord,
+    Trade,
+    Verdict,
+    VerdictKind,
+    VenueOrder,
+)
+from ordersync_cli.domain.words import FILLED, SETTLED_WORDS, is_known, is_terminal
+
+NOT_SENT = "not_sent"
+PROVEN_ABSENT = "proven_absent"
+REFUSED = "refused"
+# "An order with that id exists" is the opposite of a refusal (trap T14), and a reason that the
+# venue itself calls unknown decides nothing.
+DUPLICATE = "DUPLICATE_CLIENT_ORDER_ID"
+UNKNOWN_REASON = "UNKNOWN_"
+
+
+def fragment(trade: Trade, observation: Observation) -> Trade | None:
+    """Turn an observation into a fragment of this trade; None where it says nothing of it.
+
+    Depends on facts fixed at the start of the trade only, never on its registers. ValueError
+    for a settlement by an unknown word.
+    """
+    empty = Trade(request=trade.request, created_at=trade.created_at, origin=trade.origin)
+    match observation:
+        case OrderSeen():
+            order = _named(trade, sighting(trade, observation))
+            return replace(empty, orders=(order,)) if order else None
+        case FillsSeen():
+            order = _named(trade, _listing(observation))
+            return replace(empty, orders=(order,)) if order else None
+        case PlaceAnswer():
+            return _answered(empty, observation)
+        case CancelSeen():
+            return replace(empty, cancel=observation)
+        case AbsenceProven():
+            return replace(empty, verdict=_absence(observation))
+        case SettledByHand():
+            if observation.word not in SETTLED_WORDS:
+                raise ValueError(f"not a word to settle a trade by: {observation.word!r}")
+            return replace(empty, settled=observation)
+
+
+def sighting(trade: Trade, seen: OrderSeen) -> VenueOrder:
+    """Turn one sight of an order into its registers."""
+    terminal = is_terminal(seen.word)
+    figures = _clean(seen.figures)
+    group = _group(seen, figures, terminal=terminal)
+    word = KeyedWord(
+        word=seen.word, as_of=seen.as_of, channel=seen.channel, position=seen.position
+    )
+    zero = terminal and seen.channel is Channel.REST and figures is not None and is_zero(figures)
+    filled = figures is not None and figures.filled_size > ZERO
+    match = compare(trade.request, seen) if needs_match(trade) else Match.UNDECIDED
+    return VenueOrder(
+        order_id=seen.order_id,
+        matched=match is Match.YES,
+        mismatch=match is Match.NO,
+        terms_differ=match is Match.OTHER_TERMS,
+        client_order_id=seen.client_order_id,
+        product_id=seen.product_id,
+        created_time=seen.created_time,
+        terminal=seen.word if terminal else None,
+        term_at=seen.as_of if terminal else None,
+        open_word=word if is_known(seen.word) and not terminal else None,
+        raw=word,
+        figures=group,
+        rest_figures=group if seen.channel is Channel.REST else None,
+        # FILLED with size 0 is half an answer: the figures are still to come.
+        final=terminal and figures is not None and (filled or seen.word != FILLED),
+        zero_look=seen.as_of if zero else None,
+        edit=_clean_edit(seen.edit),
+        edit_as_of=seen.as_of if seen.edit is not None else None,
+        first_seen_at=seen.as_of,
+        last_fill_time=seen.last_fill_time,
+        filled_frame_at=seen.as_of if terminal and filled else None,
+        reason=seen.reason or None,
+        reason_as_of=seen.as_of if seen.reason else None,
+    )
+
+
+def _named(trade: Trade, order: VenueOrder) -> VenueOrder | None:
+    """Keep out other orders where a row named its order: which one that is was fixed at its start."""
+    if needs_match(trade):
+        return order
+    named = any(o.order_id == order.order_id and o.accepted for o in trade.orders)
+    return order if named else None
+
+
+def _group(seen: OrderSeen, figures: Figures | None, *, terminal: bool) -> KeyedFigures | None:
+    if figures is None:
+        return None
+    return KeyedFigures(
+        figures=figures, as_of=seen.as_of, channel=seen.channel, terminal=terminal
+    )
+
+
+def _listing(seen: FillsSeen) -> VenueOrder:
+    rows = tuple(clean(fill) for fill in seen.fills if fill.order_id == seen.order_id)
+    return VenueOrder(
+        order_id=seen.order_id,
+        fills=rows,
+        fills_read=seen.as_of if seen.complete else None,
+    )
+
+
+def _answered(empty: Trade, answer: PlaceAnswer) -> Trade | None:
+    if answer.kind is AnswerKind.ACCEPTED and answer.order_id:
+        order = VenueOrder(
+            order_id=answer.order_id,
+            accepted=True,
+            accepted_as_of=answer.at,
+            first_seen_at=answer.at,
+        )
+        return replace(empty, orders=(order,))
+    if answer.kind is AnswerKind.REJECTED and not _ambiguous(answer):
+        reason = answer.reason or answer.message or REFUSED
+        return replace(empty, verdict=_verdict(answer.attempt, answer.at, reason, refused=True))
+    if answer.kind is AnswerKind.NOT_SENT:
+        return replace(empty, verdict=_verdict(answer.attempt, answer.at, NOT_SENT, refused=False))
+    return None
+
+
+def _ambiguous(answer: PlaceAnswer) -> bool:
+    reason = answer.reason or ""
+    vague = reason == DUPLICATE or reason.startswith(UNKNOWN_REASON)
+    return vague and not answer.credentials
+
+
+def _verdict(attempt: int, at: datetime, reason: str, *, refused: bool) -> Verdict:
+    kind = VerdictKind.REJECTED if refused else VerdictKind.NOT_PLACED
+    return Verdict(attempt=attempt, kind=kind, at=at, reason=reason)
+
+
+def _absence(proof: AbsenceProven) -> Verdict:
+    return Verdict(
+        attempt=proof.attempt,
+        kind=VerdictKind.NOT_PLACED,
+        at=proof.at,
+        reason=PROVEN_ABSENT,
+        looks=proof.looks,
+        burns_id=True,
+    )
+
+
+def _clean(figures: Figures | None) -> Figures | None:
+    if figures is None:
+        return None
+    return Figures(
+        filled_size=canonical(figures.filled_size),
+        number_of_fills=figures.number_of_fills,
+        filled_value=canonical(figures.filled_value),
+        total_fees=canonical(figures.total_fees),
+        average_filled_price=canonical(figures.average_filled_price),
+    )
+
+
+def _clean_edit(edit: Edit | None) -> Edit | None:
+    if edit is None:
+        return None
+    return Edit(
+        accepted_at=edit.accepted_at,
+        size=None if edit.size is None else canonical(edit.size),
+        price=None if edit.price is None else canonical(edit.price),
+    )
