@@ -67,18 +67,19 @@ class PostgresServer:
     def __init__(self, admin: str, url_of: Callable[[str], str]) -> None:
         self._admin = admin
         self._url_of = url_of
+        self._mark = f"{os.getpid()}_{os.urandom(3).hex()}"  # an own server may hold what an earlier run left
         self._numbers = itertools.count(1)
         self._templates: set[str] = set()
 
     def database(self, template: str | None = None) -> str:
         """Create a database (a copy of ``template``, else empty); returns its SQLAlchemy URL."""
-        name = f"t{os.getpid()}_{next(self._numbers)}"
+        name = f"t{self._mark}_{next(self._numbers)}"
         self._execute("CREATE DATABASE {} TEMPLATE {}", name, template or "template0")
         return self._url_of(name)
 
     def template(self, name: str, prepare: Callable[[str], None]) -> str:
         """Make a template once a server: ``prepare`` fills it and must leave no connection open."""
-        full = f"x{os.getpid()}_{name}"
+        full = f"x{self._mark}_{name}"
         if full not in self._templates:
             self._execute("CREATE DATABASE {} TEMPLATE {}", full, "template0")
             prepare(self._url_of(full))
@@ -118,10 +119,15 @@ def _launch_prefix(binaries: Path, folder: Path) -> tuple[Path, list[str], int |
         return binaries, [], None
     if _can_unshare(binaries):
         return binaries, ["unshare", "-U"], None
-    copy = folder / "pg"
-    shutil.copytree(binaries.parent, copy, symlinks=True)
-    for path in (folder, *folder.rglob("*")):
-        os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
+    os.chown(folder, NOBODY, NOBODY)
+    if binaries.is_relative_to("/usr"):
+        return binaries, [], NOBODY
+    install, package = binaries.parent, binaries.parent.parent
+    copy = folder / "s" / package.name / install.name  # the wheel's programs look for ../../../NAME.libs
+    shutil.copytree(install, copy, symlinks=True)
+    libraries = package.with_name(f"{package.name}.libs")
+    if libraries.is_dir():
+        shutil.copytree(libraries, folder / "s" / libraries.name, symlinks=True)
     return copy / "bin", [], NOBODY
 
 
