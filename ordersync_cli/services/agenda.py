@@ -84,6 +84,8 @@ class Agenda:
         if ask.created_since is not None:
             self._listing, self._last_list, self._list_since = True, mono, None
             return
+        if not ask.order_ids:
+            return
         if ask.fills:
             for order_id in ask.order_ids:
                 wish = self._fills[order_id]
@@ -156,6 +158,19 @@ class Agenda:
             times.append(start)
         soonest = max(min(times), self._last_look + SOONEST) if not self._urgent else mono
         return max(0.0, soonest - mono)
+
+    def next_looks(self, now: datetime, mono: float, *, live: bool) -> dict[int, float]:
+        """Tell for each pending trade in how many seconds it is looked at next, by schedule or turn."""
+        wish = self._list_wish(now, mono)
+        interval = self.interval(live=live)
+        looks: dict[int, float] = {}
+        known = sorted(self.roster.pending(), key=lambda h: h.confirmed_mono)
+        for rank, held in enumerate(known):
+            turn = self._last_look + (1 + rank // BATCH) * interval
+            soonest = min(turn, self._due_of(held, now, mono)) if held.order_id is not None else wish
+            if soonest is not None:
+                looks[held.trade_id] = max(0.0, soonest - mono)
+        return looks
 
     def _orders(self, now: datetime, mono: float, *, live: bool) -> Ask | None:
         known = [h for h in self.roster.pending() if h.order_id is not None and h.order_id not in self._in_flight]

@@ -63,6 +63,10 @@ class FeedHealth:
         self._claimed, self._claimed_reason = said.state, said.reason
         self.fatal = said.fatal
 
+    def claim_polling(self, reason: str) -> None:
+        """Say that no feed is wanted here: REST alone."""
+        self._claimed, self._claimed_reason = FeedState.POLLING, reason
+
     def heartbeat(self, at: datetime, mono: float) -> None:
         """Note a heartbeat."""
         self.last_heartbeat_at = at

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from queue import Empty, SimpleQueue
@@ -13,7 +14,7 @@ from ordersync_cli.domain.observations import FillsSeen, OrderSeen
 from ordersync_cli.errors import OrdersyncError
 from ordersync_cli.services.looks import Looked, Looker, merged
 from ordersync_cli.services.messages import Inbox, LookDone, ThreadDied
-from ordersync_cli.services.ports import Lane, Venue
+from ordersync_cli.services.ports import ClockOffset, Lane, Venue
 
 THREADS = 3  # so that a slow venue (a second an answer) still bounds the age of 500 snapshots
 LIST_PAGES = 40  # of one listing of what was created lately; the deep pass reads the rest
@@ -21,7 +22,10 @@ LIST_PAGES = 40  # of one listing of what was created lately; the deep pass read
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """What the loop wants to know: orders by id, their fills, or everything created since a time."""
+    """What the loop wants to know: orders by id, their fills, or everything created since a time.
+
+    Without any of them: whether the venue is there and takes the key.
+    """
 
     purpose: str
     order_ids: tuple[str, ...] = ()
@@ -59,6 +63,8 @@ def answer(ask: Ask, looker: Looker, venue: Venue, clock: Clock) -> LookDone:
                 fills.extend(rows)
         elif ask.created_since is not None:
             _list_created(ask.created_since, venue, orders)
+        elif not ask.order_ids:
+            venue.key_permissions(Lane.POLL)
         else:
             for part in looker.batches(ask.order_ids, Lane.POLL):
                 parts.append(part)
@@ -91,14 +97,24 @@ def _list_created(since: datetime, venue: Venue, into: list[OrderSeen]) -> None:
 
 
 class PollThreads:
-    """Answers questions on a few threads of its own, each with its own Looker."""
+    """Answers questions on a few threads of its own, each with its own Looker and connection."""
 
-    def __init__(self, venue: Venue, clock: Clock, threads: int = THREADS) -> None:
-        self._venue = venue
+    def __init__(self, make_venue: Callable[[], Venue], clock: Clock, threads: int = THREADS) -> None:
+        self._venues = [make_venue() for _ in range(threads)]
         self._clock = clock
-        self._count = threads
+        self._offset: ClockOffset | None = None
         self._questions: SimpleQueue[Ask | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
+
+    @property
+    def offset(self) -> ClockOffset | None:
+        """Tell the offset of the venue's clock as last measured by these threads."""
+        return self._offset
+
+    @property
+    def requests(self) -> int:
+        """Count the requests these threads have sent."""
+        return sum(venue.requests_made for venue in self._venues)
 
     def ask(self, ask: Ask) -> None:
         """Take a question; returns at once."""
@@ -109,9 +125,9 @@ class PollThreads:
         self._questions = SimpleQueue()
         self._threads = [
             threading.Thread(
-                target=self._work, args=(self._questions, inbox), name=f"poll-{number}", daemon=True
+                target=self._work, args=(venue, self._questions, inbox), name=f"poll-{number}", daemon=True
             )
-            for number in range(self._count)
+            for number, venue in enumerate(self._venues)
         ]
         for thread in self._threads:
             thread.start()
@@ -129,11 +145,14 @@ class PollThreads:
             thread.join(timeout=2.0)
         self._threads = []
 
-    def _work(self, questions: SimpleQueue[Ask | None], inbox: Inbox) -> None:
-        looker = Looker(self._venue, self._clock)
+    def _work(self, venue: Venue, questions: SimpleQueue[Ask | None], inbox: Inbox) -> None:
+        looker = Looker(venue, self._clock)
         while (ask := questions.get()) is not None:
             try:
-                inbox.put(answer(ask, looker, self._venue, self._clock))
+                done = answer(ask, looker, venue, self._clock)
+                if done.failure is None:
+                    self._offset = venue.offset()  # known by then: an answer carries the venue's time
+                inbox.put(done)
             except Exception as bug:  # noqa: BLE001 (a silently dead thread is the fault this project replaces)
                 inbox.put(ThreadDied(name=threading.current_thread().name, error=bug))
                 return

@@ -25,6 +25,7 @@ class Reach:
     budget_short_at: float | None = field(default=None, init=False)
     _since: float = field(default=0.0, init=False)
     _tries: int = field(default=0, init=False)
+    _tried: float = field(default=float("-inf"), init=False)
     _not_before: float = field(default=float("-inf"), init=False)
 
     @property
@@ -42,8 +43,11 @@ class Reach:
         self._not_before = float("-inf")
         return ended
 
-    def failed(self, failure: OrdersyncError, now: datetime, mono: float) -> bool:
-        """Note a look-up that could not be made; True when an outage begins with it."""
+    def failed(self, failure: OrdersyncError, now: datetime, mono: float, *, began: float) -> bool:
+        """Note a look-up, begun at ``began``, that could not be made; True when an outage begins with it.
+
+        Several look-ups that were under way together fail together: they count as one try.
+        """
         if isinstance(failure, BudgetExhausted):
             self.budget_short_at = mono
             self._not_before = mono + FIRST_PAUSE
@@ -53,6 +57,9 @@ class Reach:
             self.unreachable_since = now
             self._since = mono
         self.reason = failure.message
+        if began < self._tried and not begins:
+            return False
+        self._tried = mono
         self._not_before = mono + self._pause(failure, mono - self._since)
         self._tries += 1
         return begins

@@ -130,6 +130,12 @@ class Roster:
         if held is not None:
             self._held[trade_id] = replace(held, next_look=next_look)
 
+    def count_looks(self, trade_id: int, looks: int) -> None:
+        """Set how many look-ups this trade has had, as an earlier watcher counted them."""
+        held = self._held.get(trade_id)
+        if held is not None:
+            self._held[trade_id] = replace(held, looks=looks)
+
 
 def snapshot_age(held: Held, mono: float) -> float | None:
     """Tell how many seconds ago the venue last confirmed this trade; None when it never did."""
