@@ -25,6 +25,7 @@ from ordersync_cli.simulator.requests import (
     too_many,
 )
 from ordersync_cli.simulator.routes import KEY_PERMISSIONS, Exchange, Route, find, permissions
+from ordersync_cli.simulator.server_edge import pause
 from ordersync_cli.simulator.times import SECOND
 from ordersync_cli.simulator.tokens import NotAuthorized, Tokens
 
@@ -187,10 +188,10 @@ def _with(answer: Answer, headers: dict[str, str]) -> Answer:
 async def _before(fault: Fault) -> tuple[bool, Answer | None]:
     """Let a fault strike before the exchange sees the request; True when there is nothing more to do."""
     if fault.kind == "delay":
-        await asyncio.sleep(fault.seconds)
+        await pause(fault.seconds)
         return False, None
     if fault.kind == "hang_before":
-        await asyncio.sleep(fault.seconds or 3600)
+        await pause(fault.seconds or 3600)
         return True, None
     if fault.kind in ("rate_limit", "status", "html", "cut_before"):
         return True, _made_up(fault)
@@ -200,10 +201,10 @@ async def _before(fault: Fault) -> tuple[bool, Answer | None]:
 async def _after(fault: Fault) -> tuple[bool, Answer | None]:
     """Let a fault strike after the exchange has done its work; True when its answer is replaced or lost."""
     if fault.kind == "delay_after":
-        await asyncio.sleep(fault.seconds)
+        await pause(fault.seconds)
         return False, None
     if fault.kind == "hang_after":
-        await asyncio.sleep(fault.seconds or 3600)
+        await pause(fault.seconds or 3600)
         return True, None
     if fault.kind in ("rate_limit_after", "status_after", "html_after", "garbage_after", "cut_after"):
         return True, _made_up(fault)

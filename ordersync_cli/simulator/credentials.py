@@ -5,14 +5,13 @@ from __future__ import annotations
 import base64
 import json
 import os
-import secrets
-import uuid
 from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
+from ordersync_cli.simulator.server_edge import fresh_suffix, fresh_uuid
 from ordersync_cli.simulator.state import State
 
 ALL_SCOPES = ("view", "trade")
@@ -38,7 +37,7 @@ def make_key(state: State, *, kind: str = "ecdsa", scopes: tuple[str, ...] = ALL
 
 def _ecdsa(scopes: tuple[str, ...]) -> tuple[str, bytes, dict[str, Any]]:
     private = ec.generate_private_key(ec.SECP256R1())
-    name = f"organizations/{uuid.UUID(bytes=secrets.token_bytes(16), version=4)}/apiKeys/{uuid.UUID(bytes=secrets.token_bytes(16), version=4)}"
+    name = f"organizations/{fresh_uuid()}/apiKeys/{fresh_uuid()}"
     public = private.public_key().public_bytes(_PEM, _PUBLIC)
     pem = private.private_bytes(_PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption())
     content = {
@@ -59,7 +58,7 @@ def _ecdsa(scopes: tuple[str, ...]) -> tuple[str, bytes, dict[str, Any]]:
 
 def _ed25519() -> tuple[str, bytes, dict[str, Any]]:
     private = ed25519.Ed25519PrivateKey.generate()
-    name = str(uuid.UUID(bytes=secrets.token_bytes(16), version=4))
+    name = fresh_uuid()
     raw = serialization.Encoding.Raw
     seed = private.private_bytes(raw, serialization.PrivateFormat.Raw, serialization.NoEncryption())
     public = private.public_key()
@@ -70,7 +69,7 @@ def _ed25519() -> tuple[str, bytes, dict[str, Any]]:
 
 def write_key_file(path: Path, content: dict[str, Any]) -> None:
     """Write a key file that only its owner can read, whole or not at all."""
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    beside = path.with_name(f".{path.name}.{fresh_suffix()}")
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         json.dump(content, file, indent=2)

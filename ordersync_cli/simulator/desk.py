@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 from ordersync_cli.simulator.draws import draw_uuid
@@ -16,7 +15,6 @@ from ordersync_cli.simulator.orders import Order
 from ordersync_cli.simulator.products import CATALOGUE
 from ordersync_cli.simulator.scripts import script_steps
 from ordersync_cli.simulator.session import Session
-from ordersync_cli.simulator.times import MILLISECOND, micro_text
 
 CANCEL_LIMIT = 100
 
@@ -48,12 +46,7 @@ def create_order(
         ).fetchone()
         if row is not None:
             return _duplicate(body, row[0], behaviour)
-    product = CATALOGUE.get(str(body.get("product_id") or ""))
     try:
-        if not client_order_id:
-            raise Refusal(reason="INVALID_REQUEST", message="client_order_id is required")
-        if product is None:
-            raise Refusal(reason="INVALID_PRODUCT_ID", message="The product ID was invalid")
         return _accept(session, body, behaviour, elsewhere or {})
     except Refusal as refusal:
         return refusal_body(body, refusal.response())
@@ -89,6 +82,10 @@ def success_body(body: dict[str, Any], order_id: str, behaviour: Behaviour) -> d
 
 
 def _accept(session: Session, body: dict[str, Any], behaviour: Behaviour, elsewhere: dict[str, Any]) -> dict[str, Any]:
+    if not body.get("client_order_id"):
+        raise Refusal(reason="INVALID_REQUEST", message="client_order_id is required")
+    if body.get("product_id") not in CATALOGUE:
+        raise Refusal(reason="INVALID_PRODUCT_ID", message="The product ID was invalid")
     seq = int(session.sql.execute("SELECT COALESCE(MAX(seq), 0) + 1 FROM orders").fetchone()[0])
     order = read_order(body, seq, draw_uuid(session.state.seed, "order", seq), session.now, check_end=not elsewhere)
     planner = session.planner(order.product_id)
@@ -145,34 +142,13 @@ def cancel_orders(session: Session, order_ids: list[str]) -> list[dict[str, Any]
     return results
 
 
-def edit_order(session: Session, order_id: str, price: Decimal | None, size: Decimal | None) -> str:
-    """Take an edit of a resting order; return the failure reason, "" when accepted. A missing size counts as 0."""
-    order = session.order(order_id)
-    if order is None:
-        return "ORDER_NOT_FOUND"
-    if order.is_terminal or order.pending_cancel or order.time_in_force != "GOOD_UNTIL_CANCELLED":
-        return "ONLY_OPEN_ORDERS_CAN_BE_EDITED" if order.is_terminal else "ORDER_CANNOT_BE_EDITED"
-    if not size or size <= 0:
-        return "INVALID_EDITED_SIZE"
-    if not price or price <= 0:
-        return "INVALID_EDITED_PRICE"
-    if size <= order.filled_size:
-        return "CANNOT_EDIT_TO_BELOW_FILLED_SIZE"
-    if size == order.base_size and price == order.limit_price:
-        return "INVALID_ORIGINAL_ORDER_SAME_AS_EDITED"
-    at = session.now + 20 * MILLISECOND
-    order.status = "EDIT_QUEUED"
-    step = Step(at, "edit", {"price": str(price), "size": str(size), "at_text": micro_text(at)})
-    session.write(order, Effects(steps=[step]), session.now)
-    return ""
-
-
 def advance_order(session: Session, order_id: str, count: int | None = None) -> int:
     """Bring the next `count` steps of one order (all of them by default) to pass now; return how many did."""
     done = 0
     while count is None or done < count:
         row = session.sql.execute(
-            "SELECT id, kind, data FROM steps WHERE order_id = ? AND kind NOT IN ('search', 'expire') ORDER BY due, id LIMIT 1",
+            "SELECT id, kind, data FROM steps WHERE order_id = ? AND kind NOT IN ('search', 'expire')"
+            " ORDER BY due, id LIMIT 1",
             (order_id,),
         ).fetchone()
         if row is None:

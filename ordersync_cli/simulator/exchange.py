@@ -55,7 +55,7 @@ def ask_cancel(order: Order, now: int, seed: int) -> tuple[str, list[Step]]:
     return "", [Step(queued, "cancel_queued"), Step(gone, "cancelled", {"cancel_message": "User requested cancel"})]
 
 
-def _open(order: Order, step: Step, _planner: Planner) -> Effects:
+def _open(order: Order, _step: Step, _planner: Planner) -> Effects:
     if order.status not in ("PENDING", "QUEUED"):
         return Effects(changed=False)
     order.status = "OPEN"
@@ -68,7 +68,7 @@ def _end(order: Order, step: Step, _planner: Planner) -> Effects:
     return effects
 
 
-def _again(order: Order, _step: Step, _planner: Planner) -> Effects:
+def _again(_order: Order, _step: Step, _planner: Planner) -> Effects:
     return Effects(show=True, changed=False)
 
 

@@ -118,8 +118,7 @@ class Feed:
         token = message.get("jwt")
         if channel == "user" or token:
             try:
-                if "view" not in self._tokens.scopes(str(token), self.exchange.state.now()):
-                    raise NotAuthorized("view is missing")
+                self._tokens.check_view(str(token), self.exchange.state.now())
             except NotAuthorized:
                 subscriber.send_error("authentication failure")
                 return

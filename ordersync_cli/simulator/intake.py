@@ -100,7 +100,7 @@ def _read_sizes(order: Order, terms: dict[str, Any]) -> None:
     given = [name for name in ("base_size", "quote_size") if terms.get(name) not in (None, "")]
     if not given:
         raise _unsupported("Market orders cannot be placed with empty order sizes")
-    if len(given) == 2:
+    if len(given) > 1:
         raise _unsupported("only one of base_size and quote_size can be set")
     value = _needed(terms, given[0], "PREVIEW_INVALID_SIZE_PRECISION")
     if given[0] == "base_size":

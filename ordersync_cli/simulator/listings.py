@@ -18,6 +18,7 @@ _ORDER_CURSORS = 748_000_000
 _FILL_CURSORS = 114_000_000
 _DEFAULT_ORDERS = 1_000
 _DEFAULT_FILLS = 100
+MOST_ORDERS = 2_147_483_647  # found by trial by gocryptotrader
 MOST_FILLS = 3_000  # found by trial by gocryptotrader
 
 
@@ -105,7 +106,7 @@ def list_orders(state: State, query: Query) -> Page:
     """Return one page, newest creation first; a singular product_id is silently ignored, as the real one does."""
     conditions, values = _order_conditions(query)
     limit = number(query, "limit", _DEFAULT_ORDERS)
-    limit = limit if 0 < limit <= 2_147_483_647 else _DEFAULT_ORDERS
+    limit = limit if 0 < limit <= MOST_ORDERS else _DEFAULT_ORDERS
     place = _cursor_place(query, _ORDER_CURSORS)
     sort_by = one(query, "sort_by")
     if sort_by in ("", "UNKNOWN_SORT_BY"):

@@ -14,7 +14,7 @@ from ordersync_cli.simulator.orders import Order
 from ordersync_cli.simulator.products import Product
 from ordersync_cli.simulator.times import MILLISECOND, SECOND
 
-_SEARCH_WINDOWS = (15 * SECOND, 60 * SECOND, 240 * SECOND)
+_SEARCH_WINDOWS = (60 * SECOND, 600 * SECOND, 3_600 * SECOND)
 # The end of both recorded quote-sized market BUYs (2023 by ccxt, 2026 by QuantConnect): normal, no alarm.
 QUOTE_BUY_END = "Internal error"
 
@@ -60,7 +60,7 @@ def plan_trading(order: Order, planner: Planner, draws: Draws, now: int) -> list
     quote = planner.market.quote(planner.product, now)
     if not is_marketable(order, quote):
         if order.time_in_force in ("IMMEDIATE_OR_CANCEL", "FILL_OR_KILL"):
-            return _ended(order, draws, first, "CANCELLED", "")
+            return _ended(draws, first, "CANCELLED", "")
         return search_steps(order, planner, now, 0)
     fills = _taker_fills(order, planner, draws, first)
     last = fills[-1].due if fills else first
@@ -68,13 +68,13 @@ def plan_trading(order: Order, planner: Planner, draws: Draws, now: int) -> list
     got = plus(*(Decimal(step.data["size"]) for step in fills))
     if order.sized_in_quote or got >= wanted:
         note = QUOTE_BUY_END if order.sized_in_quote and order.is_buy and order.kind == "market" else ""
-        return fills + _ended(order, draws, last, "FILLED", note)
+        return fills + _ended(draws, last, "FILLED", note)
     if order.time_in_force == "FILL_OR_KILL":
-        return _ended(order, draws, first, "CANCELLED", "")
+        return _ended(draws, first, "CANCELLED", "")
     if order.time_in_force == "IMMEDIATE_OR_CANCEL":
-        return fills + _ended(order, draws, last, "CANCELLED", "")
+        return fills + _ended(draws, last, "CANCELLED", "")
     rest = _maker_fills(order, planner, draws, last + 2 * SECOND, minus(wanted, got))
-    return fills + rest + _ended(order, draws, rest[-1].due, "FILLED", "")
+    return fills + rest + _ended(draws, rest[-1].due, "FILLED", "")
 
 
 def search_steps(order: Order, planner: Planner, start: int, tries: int) -> list[Step]:
@@ -93,10 +93,10 @@ def search_steps(order: Order, planner: Planner, start: int, tries: int) -> list
         return [Step(found, "trigger")]
     draws = planner.draws(order)
     fills = _maker_fills(order, planner, draws, found, _left(order, planner.product))
-    return fills + _ended(order, draws, fills[-1].due if fills else found, "FILLED", "")
+    return fills + _ended(draws, fills[-1].due if fills else found, "FILLED", "")
 
 
-def _ended(order: Order, draws: Draws, after: int, status: str, note: str) -> list[Step]:
+def _ended(draws: Draws, after: int, status: str, note: str) -> list[Step]:
     at = after + draws.between(1, 6) * MILLISECOND
     repeats = draws.below(3) if status == "FILLED" else 0  # recorded 2026-08: FILLED three times, 250 ms apart
     return [Step(at, "end", {"status": status, "cancel_message": note, "repeats": repeats})]

@@ -13,6 +13,7 @@ from ordersync_cli.simulator.times import MILLISECOND, SECOND
 TICK = 250 * MILLISECOND
 # Triangle waves (period in seconds, amplitude in millionths): whole numbers only, so that every machine agrees.
 _WAVES = ((41, 350), (307, 1_800), (3_607, 5_500), (28_801, 9_000))
+_STEEPEST = sum(4 * amplitude // seconds + 1 for seconds, amplitude in _WAVES)  # millionths a second, without noise
 _NOISE = 120
 _SPREAD = 40
 # No price ever leaves reference * (1 +- this many millionths): limits beyond it rest for ever, without a search.
@@ -93,9 +94,11 @@ class Market:
         limit = int(floor_to(ratio(times(price, scale), product.reference_price, 6), Decimal(1))) - 1_000_000
         while at < stop:
             middle = self.millionths(product.book_id, at)  # whole numbers first: an exact quote costs ten times more
-            if middle <= limit + 1 - _SPREAD if falling else middle >= limit - 1 + _SPREAD:
+            missing = (middle - limit - 1 + _SPREAD) if falling else (limit - 1 + _SPREAD - middle)
+            if missing <= 0:
                 quote = self.quote(product, at)
                 if (quote.ask <= price) if falling else (quote.bid >= price):
                     return max(at, start)
-            at += TICK
+            # The path never moves faster than this, so the ticks in between cannot meet the price.
+            at += max(TICK, (missing - 2 * _NOISE) * SECOND // _STEEPEST // TICK * TICK)
         return None

@@ -6,6 +6,7 @@ from decimal import ROUND_DOWN, Context, Decimal, InvalidOperation
 
 ZERO = Decimal(0)
 _EXACT = Context(prec=120)
+_MOST_DIGITS = 40  # beyond it a number is nonsense, and a few of them could fill the memory
 
 
 def times(*factors: Decimal) -> Decimal:
@@ -60,7 +61,7 @@ def parse(value: object) -> Decimal | None:
         number = Decimal(str(value).strip())
     except InvalidOperation:
         return None
-    if not number.is_finite() or abs(number.adjusted()) > 40:
+    if not number.is_finite() or abs(number.adjusted()) > _MOST_DIGITS:
         return None
     return number
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from ordersync_cli.simulator.balances import place_hold
 from ordersync_cli.simulator.draws import draw_uuid
+from ordersync_cli.simulator.edits import edit_refusal
 from ordersync_cli.simulator.intake import Refusal, check_against_market, read_order
 from ordersync_cli.simulator.listings import order_as_of
 from ordersync_cli.simulator.money import minus, parse, plus, ratio, text, times
@@ -20,11 +21,11 @@ _SLIPPAGE = "0.0002"
 def preview_order(state: State, body: dict[str, Any], now: int) -> dict[str, Any]:
     """Return the preview: HTTP 200 with `errs` filled when the order would be refused."""
     product = CATALOGUE.get(str(body.get("product_id") or ""))
+    if product is None:
+        return _body(state, None, None, ["PREVIEW_INVALID_PRODUCT_ID"], now)
     errors: list[str] = []
     order: Order | None = None
     try:
-        if product is None:
-            raise Refusal(reason="INVALID_PRODUCT_ID", preview="PREVIEW_INVALID_PRODUCT_ID")
         order = read_order(body, 0, "", now)
         quote = state.market.quote(product, now)
         check_against_market(order, product, quote)
@@ -32,8 +33,6 @@ def preview_order(state: State, body: dict[str, Any], now: int) -> dict[str, Any
         place_hold(order, product, quote, state.available().get(currency, Decimal(0)))
     except Refusal as refusal:
         errors.append(refusal.preview or f"PREVIEW_{refusal.reason}")
-    if product is None:
-        return _body(state, None, None, errors, now)
     return _body(state, order, product, errors, now)
 
 
@@ -85,15 +84,7 @@ def preview_edit(state: State, body: dict[str, Any], now: int) -> dict[str, Any]
     """Return what an edit would lead to."""
     order = order_as_of(state, str(body.get("order_id")), None)
     price, size = parse(body.get("price")), parse(body.get("size"))
-    reason = ""
-    if order is None:
-        reason = "ORDER_NOT_FOUND"
-    elif order.is_terminal:
-        reason = "ONLY_OPEN_ORDERS_CAN_BE_EDITED"
-    elif not size or size <= 0:
-        reason = "INVALID_EDITED_SIZE"
-    elif not price or price <= 0:
-        reason = "INVALID_EDITED_PRICE"
+    reason = edit_refusal(state, order, price, size, now)
     errors = [{"edit_failure_reason": reason}] if reason else []
     product = CATALOGUE[order.product_id] if order is not None else CATALOGUE["BTC-USD"]
     quote = state.market.quote(product, now)

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from ordersync_cli.simulator import catalogue
-from ordersync_cli.simulator.desk import CANCEL_LIMIT, Behaviour, cancel_orders, create_order, edit_order
+from ordersync_cli.simulator.desk import CANCEL_LIMIT, Behaviour, cancel_orders, create_order
+from ordersync_cli.simulator.edits import edit_order
 from ordersync_cli.simulator.listings import list_fills, number, one
 from ordersync_cli.simulator.lookups import faulty_fills, faulty_order, faulty_page
 from ordersync_cli.simulator.money import parse
 from ordersync_cli.simulator.previews import preview_edit, preview_order
 from ordersync_cli.simulator.products import CATALOGUE
 from ordersync_cli.simulator.requests import NOT_FOUND, Call, error_answer, json_answer
-from ordersync_cli.simulator.session import reading, writing
+from ordersync_cli.simulator.session import caught_up, reading, writing
 from ordersync_cli.simulator.state import State
 from ordersync_cli.simulator.times import second_text
 
@@ -79,14 +80,12 @@ def _list_orders(exchange: Exchange, call: Call) -> Any:
 def _list_fills(exchange: Exchange, call: Call) -> Any:
     with reading(exchange.state) as now:
         late = call.fault("late_fills")
-        if late is not None:
-            now -= int(late.seconds * 1_000_000)
-        return faulty_fills(call, list_fills(exchange.state, call.query, now))
+        seen_at = now if late is None else now - int(late.seconds * 1_000_000)
+        return faulty_fills(call, list_fills(exchange.state, call.query, seen_at))
 
 
 def _get_order(exchange: Exchange, call: Call) -> Any:
-    with reading(exchange.state) as now:
-        return faulty_order(exchange.state, call, now)
+    return faulty_order(exchange.state, call, caught_up(exchange.state))
 
 
 def _accounts(exchange: Exchange, call: Call) -> Any:

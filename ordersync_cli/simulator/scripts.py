@@ -7,11 +7,11 @@ Each step is an object; all keys but `after_seconds` are optional:
 - price, fee, liquidity, entry_id, trade_id, size_in_quote, visible_after (seconds until listings show the fill)
 - status: any word, invented ones too; FILLED, CANCELLED, EXPIRED, FAILED end the order
 - cancel_message, reject_reason, reject_message, trigger_status, pending_cancel, settled
-- adjust: {type: REVERSAL|CORRECTION|SYNTHETIC, size, price, commission, trade_id, entry_id}: a row of the fills listing;
-  `figures` below says what the order itself shows afterwards
+- adjust: {type: REVERSAL|CORRECTION|SYNTHETIC, size, price, commission, trade_id, entry_id}: a row of the fills
+  listing; `figures` below says what the order itself shows afterwards
 - figures: {filled_size, filled_value, total_fees, number_of_fills}: overwrite the cumulative figures
 - edit: {price, size}: an edit made elsewhere
-- show / show_in_frames / row: fields of the order by REST, on the channel, of the fill's row, printed as given from here on
+- show / show_in_frames / row: fields printed as given from then on: of the order by REST, on the channel, of the fill
 - frame: false keeps this step off the user channel; repeat: n sends its frame n more times, 250 ms apart
 """
 

@@ -7,11 +7,10 @@ import contextlib
 import logging
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import uvicorn
 from uvicorn.server import ServerState
@@ -23,6 +22,7 @@ from ordersync_cli.simulator.credentials import shared_key_file
 from ordersync_cli.simulator.desk import Behaviour
 from ordersync_cli.simulator.faults import Faults, load_faults
 from ordersync_cli.simulator.routes import Exchange
+from ordersync_cli.simulator.server_edge import host_clock, pause
 from ordersync_cli.simulator.state import State
 
 __all__ = ["SimulatorServer", "load_faults"]
@@ -31,11 +31,6 @@ HOST = "127.0.0.1"
 _START_SECONDS = 10.0
 _STOP_SECONDS = 10.0
 _COUNTS_SECONDS = 0.25
-
-
-def host_clock() -> int:
-    """Return microseconds since 1970 by this machine's clock: the only place here that reads it."""
-    return time.time_ns() // 1_000
 
 
 class SimulatorServer:
@@ -85,7 +80,7 @@ class SimulatorServer:
         """Return the WebSocket address."""
         return f"ws://{HOST}:{self.port}"
 
-    def start(self) -> SimulatorServer:
+    def start(self) -> Self:
         """Serve from a background thread; returns when the port answers. After stop() the same port is taken again."""
         if self._thread is not None:
             raise RuntimeError("the simulator already runs")
@@ -128,8 +123,9 @@ class SimulatorServer:
         if self._loop is not None and self._application is not None:
             self._loop.call_soon_threadsafe(self._application.feed.close_all, code)
 
-    def __enter__(self) -> SimulatorServer:
-        return self.start()
+    def __enter__(self) -> Self:
+        self.start()
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -167,7 +163,7 @@ class SimulatorServer:
 
         def abort(scope: Any) -> None:
             for protocol in list(connections.connections):
-                if protocol.client == tuple(scope["client"]):
+                if getattr(protocol, "client", None) == tuple(scope["client"]):
                     protocol.transport.abort()
 
         application = Application(
@@ -206,6 +202,6 @@ class SimulatorServer:
 
     async def _keep_counting(self) -> None:
         while True:
-            await asyncio.sleep(_COUNTS_SECONDS)
+            await pause(_COUNTS_SECONDS)
             if self._application is not None and self._application.counts:
                 await asyncio.to_thread(self.control.keep_counts)

@@ -102,10 +102,9 @@ class Session:
                 (order.order_id, at, int(effects.show), doc),
             )
         if effects.drop:
-            marks = ",".join("?" * len(effects.drop))
-            self.sql.execute(
-                f"DELETE FROM steps WHERE order_id = ? AND kind IN ({marks})", (order.order_id, *effects.drop)
-            )  # noqa: S608
+            self.sql.executemany(
+                "DELETE FROM steps WHERE order_id = ? AND kind = ?", [(order.order_id, kind) for kind in effects.drop]
+            )
         for step in effects.steps:
             self.add_step(order.order_id, step)
         for fill in effects.fills:
@@ -154,14 +153,20 @@ def writing(state: State) -> Iterator[Session]:
         yield session
 
 
-@contextmanager
-def reading(state: State) -> Iterator[int]:
-    """Open one consistent read at a moment by which everything due has come to pass; yields that moment."""
+def caught_up(state: State) -> int:
+    """Return the present moment, by which everything due has come to pass: enough for a look-up of one row."""
     now = state.now()
     due = state.next_due()
     if due is not None and due <= now:
         with state.transaction():
             Session(state, now).catch_up()
+    return now
+
+
+@contextmanager
+def reading(state: State) -> Iterator[int]:
+    """Open one consistent read at a moment by which everything due has come to pass; yields that moment."""
+    now = caught_up(state)
     state.sql.execute("BEGIN")
     try:
         yield now

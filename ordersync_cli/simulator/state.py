@@ -11,20 +11,21 @@ from pathlib import Path
 from ordersync_cli.simulator.draws import draw_uuid
 from ordersync_cli.simulator.market import Market
 from ordersync_cli.simulator.products import OPENING_BALANCES
+from ordersync_cli.simulator.server_edge import block
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS keys (name TEXT PRIMARY KEY, public_pem TEXT NOT NULL, scopes TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS balances (currency TEXT PRIMARY KEY, available TEXT NOT NULL, held TEXT NOT NULL,
     opening TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS orders (seq INTEGER PRIMARY KEY, order_id TEXT NOT NULL UNIQUE, client_order_id TEXT NOT NULL,
-    product_id TEXT NOT NULL, side TEXT NOT NULL, kind TEXT NOT NULL, time_in_force TEXT NOT NULL, status TEXT NOT NULL,
-    source TEXT NOT NULL, created_at INTEGER NOT NULL, doc TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS orders (seq INTEGER PRIMARY KEY, order_id TEXT NOT NULL UNIQUE,
+    client_order_id TEXT NOT NULL, product_id TEXT NOT NULL, side TEXT NOT NULL, kind TEXT NOT NULL,
+    time_in_force TEXT NOT NULL, status TEXT NOT NULL, source TEXT NOT NULL, created_at INTEGER NOT NULL, doc TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS orders_client ON orders (client_order_id);
 CREATE INDEX IF NOT EXISTS orders_created ON orders (created_at);
 CREATE INDEX IF NOT EXISTS orders_status ON orders (status);
-CREATE TABLE IF NOT EXISTS steps (id INTEGER PRIMARY KEY, order_id TEXT NOT NULL, due INTEGER NOT NULL, kind TEXT NOT NULL,
-    data TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS steps (id INTEGER PRIMARY KEY, order_id TEXT NOT NULL, due INTEGER NOT NULL,
+    kind TEXT NOT NULL, data TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS steps_due ON steps (due, id);
 CREATE INDEX IF NOT EXISTS steps_order ON steps (order_id);
 CREATE TABLE IF NOT EXISTS events (id INTEGER PRIMARY KEY AUTOINCREMENT, order_id TEXT NOT NULL, at INTEGER NOT NULL,
@@ -41,6 +42,7 @@ CREATE TABLE IF NOT EXISTS requests (method TEXT, path TEXT, status INTEGER, cou
     PRIMARY KEY (method, path, status)) WITHOUT ROWID;
 """
 _BUSY_MILLISECONDS = 10_000
+_WAL_ATTEMPTS = 250
 
 
 class State:
@@ -52,7 +54,7 @@ class State:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.sql = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
         self.sql.execute(f"PRAGMA busy_timeout={_BUSY_MILLISECONDS}")
-        self.sql.execute("PRAGMA journal_mode=WAL")
+        self._use_wal()
         # A committed order survives kill -9 of every process (the log is in the page cache); only the machine's own
         # crash could lose it, and no money is real here.
         self.sql.execute("PRAGMA synchronous=NORMAL")
@@ -83,6 +85,18 @@ class State:
             self.sql.executemany("INSERT INTO meta VALUES (?, ?)", values.items())
             rows = [(currency, str(amount), "0", str(amount)) for currency, amount in OPENING_BALANCES.items()]
             self.sql.executemany("INSERT INTO balances VALUES (?, ?, ?, ?)", rows)
+
+    def _use_wal(self) -> None:
+        """Switch the file to WAL; SQLite does not wait for another process that is doing the same."""
+        for attempt in range(_WAL_ATTEMPTS):
+            try:
+                self.sql.execute("PRAGMA journal_mode=WAL")
+            except sqlite3.OperationalError:
+                if attempt == _WAL_ATTEMPTS - 1:
+                    raise
+                block(0.02)
+            else:
+                return
 
     def close(self) -> None:
         """Close the connection; the state stays."""

@@ -12,6 +12,7 @@ from ordersync_cli.simulator.faults import Fault, Faults
 from ordersync_cli.simulator.lookups import with_fields
 from ordersync_cli.simulator.orders import Order
 from ordersync_cli.simulator.routes import Exchange
+from ordersync_cli.simulator.server_edge import pause
 from ordersync_cli.simulator.times import SECOND, go_text, nano_text
 from ordersync_cli.simulator.wire import frame_order
 
@@ -94,7 +95,7 @@ class Subscriber:
                 counter = str(counter)
             event = {"current_time": go_text(now, running, self._sequence * 37), "heartbeat_counter": counter}
             self._send("heartbeats", event)
-            await asyncio.sleep(_HEARTBEAT_SECONDS)
+            await pause(_HEARTBEAT_SECONDS)
 
     def _send(self, channel: str, event: dict[str, Any]) -> None:
         """Number a message and queue it, unless the plan has something else in mind."""
@@ -145,7 +146,7 @@ class Subscriber:
             self._held = None
 
     async def _later(self, seconds: float, text: str) -> None:
-        await asyncio.sleep(seconds)
+        await pause(seconds)
         self._queue.put_nowait(("text", text))
 
     async def _write_out(self, send: Any) -> None:

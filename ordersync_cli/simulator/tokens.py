@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
@@ -57,11 +58,11 @@ class Tokens:
         must not name any. `now` is the exchange's clock in microseconds.
         """
         try:
-            header = jwt.get_unverified_header(token)
-            algorithm, key, scopes = self._key(str(header.get("kid")))
-            claims = jwt.decode(token, key, algorithms=[algorithm], options=_OPTIONS)
-        except jwt.PyJWTError as error:
+            algorithm, key, scopes = self._key(_key_name(token))
+            found = jwt.decode_complete(token, key, algorithms=[algorithm], options=_OPTIONS)
+        except (jwt.PyJWTError, ValueError) as error:
             raise NotAuthorized(str(error)) from error
+        header, claims = found["header"], found["payload"]
         if not header.get("nonce"):
             raise NotAuthorized("no nonce in the header")
         if claims.get("sub") != header["kid"] or claims.get("iss") not in _ISSUERS:
@@ -69,6 +70,21 @@ class Tokens:
         _check_life(claims, now)
         _check_uri(claims, method, host, path)
         return scopes
+
+    def check_view(self, token: str, now: int) -> None:
+        """Check the token of a subscribe message; raises NotAuthorized."""
+        if "view" not in self.scopes(token, now):
+            raise NotAuthorized("view is missing")
+
+
+def _key_name(token: str) -> str:
+    """Read which key a token claims to be from; nothing is believed before the signature is checked with it.
+
+    jwt.get_unverified_header would check every letter of all three parts, a quarter of a millisecond for nothing.
+    """
+    segment = token.partition(".")[0]
+    header = json.loads(base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4)))
+    return str(header.get("kid")) if isinstance(header, dict) else ""
 
 
 def _check_life(claims: dict[str, Any], now: int) -> None:

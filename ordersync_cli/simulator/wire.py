@@ -10,6 +10,7 @@ from ordersync_cli.simulator.money import minus, plus, ratio, text, times
 from ordersync_cli.simulator.orders import Fill, Order
 from ordersync_cli.simulator.times import NEVER_TEXT, micro_text, milli_text, nano_text
 
+_MILLISECOND_SHARE = 64  # of 256
 _ORDER_TYPES = {"market": "MARKET", "limit": "LIMIT", "stop_limit": "STOP_LIMIT"}
 _FRAME_TYPES = {"market": "Market", "limit": "Limit", "stop_limit": "Stop Limit"}
 
@@ -118,7 +119,7 @@ def rest_fill(fill: Fill, user_id: str, portfolio_id: str, cursor: str) -> dict[
 def _trade_time(order_id: str, at: int) -> str:
     """Print a trade time with three or nine fractional digits, one kind an order: both were recorded."""
     kind = digest(0, "trade_time", order_id)[0]
-    return milli_text(at) if kind < 64 else nano_text(at, kind * 3 + 1)
+    return milli_text(at) if kind < _MILLISECOND_SHARE else nano_text(at, kind * 3 + 1)
 
 
 def frame_order(order: Order, portfolio_id: str, *, usdc_as_usd: bool = False) -> dict[str, Any]:
