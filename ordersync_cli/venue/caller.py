@@ -1,0 +1,220 @@
+"""Makes one request to the venue: budget, token, retries of reads, errors translated, answers dated."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from ordersync_cli.clock import Chance, Clock
+from ordersync_cli.errors import (
+    BudgetExhausted,
+    CredentialsRefused,
+    SettingsError,
+    UnreadableAnswer,
+    VenueUnavailable,
+)
+from ordersync_cli.services.ports import Budget, ClockOffset, Lane
+from ordersync_cli.venue.http_errors import KeyRefused, error_of, retry_after
+from ordersync_cli.venue.redact import redacted
+from ordersync_cli.venue.tokens import Signer
+from ordersync_cli.venue.transport import Lost, NotSent, Params, Reply, Transport
+from ordersync_cli.venue.wire_account import date_header, server_time
+from ordersync_cli.venue.wire_orders import Stamp
+from ordersync_cli.venue.wire_values import Json, WireError, parse_json
+
+T = TypeVar("T")
+
+PREFIX = "/api/v3/brokerage"
+_RUN_AGAIN = "Nothing is at stake; run it again."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retries:
+    """How often and how long a read is tried; waits in seconds, with jitter."""
+
+    attempts: int = 3
+    within: float = 8.0
+    first_wait: float = 0.1
+    longest_wait: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A readable answer and when it was true."""
+
+    body: Json
+    stamp: Stamp
+
+
+class Caller:
+    """Asks the venue. Reads are retried within bounds, writes never; every request has a time-out."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        signer: Signer,
+        budget: Budget,
+        clock: Clock,
+        chance: Chance,
+        retries: Retries,
+    ) -> None:
+        self.transport = transport
+        self.signer = signer
+        self.budget = budget
+        self._venue_clock = signer.clock
+        self._clock = clock
+        self._chance = chance
+        self._retries = retries
+        self._measuring = threading.Lock()
+
+    # ------------------------------------------------------------------ what lookups call
+
+    def read(self, lane: Lane, path: str, params: Params, where: str) -> Answer:
+        """Get something. Raises VenueUnavailable, CredentialsRefused, UnreadableAnswer or Refused."""
+        return self._retried(lambda: self._trusted(lane, "GET", path, params, where))
+
+    def ask(self, lane: Lane, path: str, data: Mapping[str, Any], where: str) -> Answer:
+        """Post a question that changes nothing at the venue; retried like a read."""
+        return self._retried(lambda: self._trusted(lane, "POST", path, data, where))
+
+    def write(self, lane: Lane, path: str, data: Mapping[str, Any], where: str) -> Answer:
+        """Post something that changes the venue: sent once, whatever comes back."""
+        return self._trusted(lane, "POST", path, data, where)
+
+    def offset(self) -> ClockOffset:
+        """Tell the clock's offset, measured where it is not known. Raises VenueUnavailable."""
+        self.ensure_clock(None)
+        return self._venue_clock.offset()
+
+    def ensure_clock(self, lane: Lane | None) -> None:
+        """Measure the venue's clock where it is not known or in doubt, by GET /time.
+
+        Without a lane the budget is not asked: an order about to be signed never waits, and
+        this request needs no key.
+        """
+        if not self._venue_clock.doubtful:
+            return
+        with self._measuring:
+            if self._venue_clock.doubtful:
+                self._retried(lambda: self._measure(lane))
+
+    # ------------------------------------------------------------------ one request
+
+    def _trusted(self, lane: Lane, method: str, path: str, content: Mapping[str, Any], where: str) -> Answer:
+        """Make the request; where the key is refused, read it once more and try once more."""
+        try:
+            return self._once(lane, method, path, content, where)
+        except KeyRefused as refused:  # a missing permission (403) is not cured by reading it again
+            self._renew(refused)
+            return self._once(lane, method, path, content, where)
+
+    def _renew(self, refused: KeyRefused) -> None:
+        try:
+            self.signer.reload()
+        except SettingsError as problem:
+            raise CredentialsRefused(f"{refused.message} {problem.message}", problem.remedy) from None
+        self._venue_clock.forget()  # or was it the times in the token?
+
+    def _once(self, lane: Lane, method: str, path: str, content: Mapping[str, Any], where: str) -> Answer:
+        self.ensure_clock(lane)
+        self.budget.take(lane)
+        full = PREFIX + path
+        token = self.signer.rest(method, full).text
+        started, before = self._venue_clock.now(), self._clock.monotonic()
+        try:
+            if method == "GET":
+                reply = self.transport.get(full, content, token)
+            else:
+                reply = self.transport.post(full, content, token)
+        except (NotSent, Lost) as lost:
+            raise VenueUnavailable(f"{where}: the venue cannot be reached ({lost}).", _RUN_AGAIN) from None
+        after = self._clock.monotonic()
+        told = date_header(reply.headers.get("date"))
+        stamp = self._venue_clock.rest_stamp(started, told, after - before)
+        self.learn(reply, before, after)
+        self._translate(reply, where)
+        return Answer(readable(reply, where), stamp)
+
+    def learn(self, reply: Reply, before: float, after: float) -> None:
+        """Learn the venue's clock from an answer's Date."""
+        told = date_header(reply.headers.get("date"))
+        if told is not None:
+            self._venue_clock.note(told, before, after)
+
+    def _translate(self, reply: Reply, where: str) -> None:
+        error = error_of(reply, where)
+        if error is None:
+            return
+        if reply.asks_for_less:
+            self.budget.penalise(retry_after(reply) or 1.0)
+        raise error
+
+    def _measure(self, lane: Lane | None) -> None:
+        if lane is not None:
+            self.budget.take(lane)
+        before = self._clock.monotonic()
+        try:
+            reply = self.transport.get(f"{PREFIX}/time")
+        except (NotSent, Lost) as lost:
+            raise VenueUnavailable(f"The venue cannot be reached ({lost}).", _RUN_AGAIN) from None
+        after = self._clock.monotonic()
+        self.learn(reply, before, after)
+        try:
+            self._venue_clock.note(server_time(readable(reply, "Server time")), before, after)
+        except (UnreadableAnswer, WireError):
+            if self._venue_clock.doubtful:  # not even a Date header told it
+                self._translate(reply, "Server time")
+                raise UnreadableAnswer("The venue's clock cannot be read.", "ordersync doctor") from None
+
+    # ------------------------------------------------------------------ again
+
+    def _retried(self, attempt: Callable[[], T]) -> T:
+        try:
+            return attempt()
+        except VenueUnavailable as failure:
+            if self._retries.attempts <= 1 or self._wait_for(failure) is False:
+                raise
+            return self._again(attempt, failure)
+
+    def _again(self, attempt: Callable[[], T], failure: VenueUnavailable) -> T:
+        import stamina  # 25 ms that a run without trouble need not spend
+
+        stamina.instrumentation.set_on_retry_hooks([])  # it would log to stderr
+        first: VenueUnavailable | None = failure
+        for turn in stamina.retry_context(
+            on=self._wait_for,
+            attempts=self._retries.attempts,
+            timeout=self._retries.within,
+            wait_initial=self._retries.first_wait,
+            wait_max=self._retries.longest_wait,
+            wait_jitter=self._retries.first_wait,
+        ):
+            with turn:
+                if first is not None:
+                    known, first = first, None
+                    raise known
+                return attempt()
+        raise AssertionError("stamina ends by returning or raising")
+
+    def _wait_for(self, failure: BaseException) -> bool | float:
+        """Tell whether to try again, and after how long where the venue named it."""
+        if not isinstance(failure, VenueUnavailable) or isinstance(failure, BudgetExhausted):
+            return False
+        if failure.retry_after is None:
+            return True
+        if failure.retry_after > self._retries.within:
+            return False
+        return failure.retry_after + self._chance.uniform(0.0, self._retries.first_wait)
+
+
+def readable(reply: Reply, where: str) -> Json:
+    """Parse an answer's body. Raises UnreadableAnswer (exit 7)."""
+    try:
+        return parse_json(reply.body)
+    except WireError as error:
+        raise UnreadableAnswer(
+            f"{where}: the venue's answer cannot be read ({redacted(str(error), 160)}).",
+            "Run it again; if it stays, report it.",
+        ) from None
