@@ -21,9 +21,7 @@ FILL_CONTENT_CHANGED = "fill_content_changed"
 WITHOUT_ORDER = (OrderStatus.REJECTED, OrderStatus.NOT_PLACED)
 
 
-def alarms_of(
-    before: Trade, was: Standing, now: Standing, observation: Observation
-) -> tuple[Alarm, ...]:
+def alarms_of(before: Trade, was: Standing, now: Standing, observation: Observation) -> tuple[Alarm, ...]:
     """Tell what must be heard of, after one observation moved a trade from ``was`` to ``now``."""
     alarms = [*_moves(was, now), *_duplicates(was, now)]
     if isinstance(observation, OrderSeen):

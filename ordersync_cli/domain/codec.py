@@ -24,7 +24,7 @@ from ordersync_cli.domain.orders import (
     StopDirection,
     TimeInForce,
 )
-from ordersync_cli.domain.trade import KeyedFigures, KeyedWord, Verdict, VerdictKind, VenueOrder
+from ordersync_cli.domain.trade import KeyedFigures, KeyedWord, VenueOrder, Verdict, VerdictKind
 
 T = TypeVar("T")
 

@@ -74,13 +74,7 @@ def rewritten(before: Sequence[Fill], seen: Sequence[Fill]) -> tuple[str, ...]:
     """List entry ids that came again with another content."""
     known = {fill.entry_id: content(fill) for fill in before}
     return tuple(
-        sorted(
-            {
-                fill.entry_id
-                for fill in seen
-                if fill.entry_id in known and known[fill.entry_id] != content(fill)
-            }
-        )
+        sorted({fill.entry_id for fill in seen if fill.entry_id in known and known[fill.entry_id] != content(fill)})
     )
 
 
@@ -175,9 +169,7 @@ def _readings(fills: Sequence[Fill]) -> Iterable[tuple[_Part, ...]]:
             yield _read(fills, reversal, correction)
 
 
-def _read(
-    fills: Sequence[Fill], reversal: tuple[int, int], correction: tuple[int, int] | None
-) -> tuple[_Part, ...]:
+def _read(fills: Sequence[Fill], reversal: tuple[int, int], correction: tuple[int, int] | None) -> tuple[_Part, ...]:
     replaced = (
         {fill.venue_trade_id for fill in fills if fill.trade_type == "CORRECTION"}
         if correction is None

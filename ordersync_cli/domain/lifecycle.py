@@ -60,9 +60,7 @@ def _confirmed_at(trade: Trade, observation: Observation) -> datetime | None:
     return latest(trade.confirmed_at, observation.as_of)
 
 
-def _venue_time(
-    was: Standing, now: Standing, observation: Observation, *, figures_changed: bool
-) -> datetime | None:
+def _venue_time(was: Standing, now: Standing, observation: Observation, *, figures_changed: bool) -> datetime | None:
     """Tell the venue's own time of what happened, where it has one.
 
     A look-up shows the time of the last fill and of the creation; a cancel has no time of its
@@ -71,11 +69,7 @@ def _venue_time(
     """
     if not isinstance(observation, OrderSeen):
         return None
-    frame_time = (
-        observation.as_of
-        if observation.channel is Channel.WEBSOCKET and not observation.clamped
-        else None
-    )
+    frame_time = observation.as_of if observation.channel is Channel.WEBSOCKET and not observation.clamped else None
     if figures_changed:
         return observation.last_fill_time or frame_time
     if now.terminal and now.order_status is not was.order_status:

@@ -93,8 +93,7 @@ def id_in_use(trade: Trade) -> bool:
         return False
     wanted = trade.request.client_order_id
     return any(
-        contradicts(trade, order) and (order.accepted or order.client_order_id == wanted)
-        for order in trade.orders
+        contradicts(trade, order) and (order.accepted or order.client_order_id == wanted) for order in trade.orders
     )
 
 

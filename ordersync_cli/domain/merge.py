@@ -17,7 +17,7 @@ from ordersync_cli.domain.decimals import plain
 from ordersync_cli.domain.fills import union
 from ordersync_cli.domain.observations import CancelSeen, Edit, Look, SettledByHand
 from ordersync_cli.domain.orders import Figures
-from ordersync_cli.domain.trade import KeyedFigures, KeyedWord, Trade, Verdict, VenueOrder
+from ordersync_cli.domain.trade import KeyedFigures, KeyedWord, Trade, VenueOrder, Verdict
 from ordersync_cli.domain.words import rank
 
 T = TypeVar("T")
@@ -41,9 +41,7 @@ def join(a: Trade, b: Trade) -> Trade:
     )
 
 
-def join_orders(
-    a: tuple[VenueOrder, ...], b: tuple[VenueOrder, ...]
-) -> tuple[VenueOrder, ...]:
+def join_orders(a: tuple[VenueOrder, ...], b: tuple[VenueOrder, ...]) -> tuple[VenueOrder, ...]:
     """Join the venue orders of two states, by order id."""
     by_id = {order.order_id: order for order in a}
     for order in b:
@@ -55,9 +53,7 @@ def join_orders(
 def join_order(a: VenueOrder, b: VenueOrder) -> VenueOrder:
     """Join two states of one venue order, register by register."""
     edit, edit_as_of = _largest_pair((a.edit, a.edit_as_of), (b.edit, b.edit_as_of), _edit_key)
-    reason, reason_as_of = _largest_pair(
-        (a.reason, a.reason_as_of), (b.reason, b.reason_as_of), _reason_key
-    )
+    reason, reason_as_of = _largest_pair((a.reason, a.reason_as_of), (b.reason, b.reason_as_of), _reason_key)
     return VenueOrder(
         order_id=a.order_id,
         accepted=a.accepted or b.accepted,

@@ -26,9 +26,9 @@ from ordersync_cli.domain.trade import (
     KeyedFigures,
     KeyedWord,
     Trade,
+    VenueOrder,
     Verdict,
     VerdictKind,
-    VenueOrder,
 )
 from ordersync_cli.domain.words import FILLED, SETTLED_WORDS, is_known, is_terminal
 
@@ -72,9 +72,7 @@ def sighting(trade: Trade, seen: OrderSeen) -> VenueOrder:
     terminal = is_terminal(seen.word)
     figures = _clean(seen.figures)
     group = _group(seen, figures, terminal=terminal)
-    word = KeyedWord(
-        word=seen.word, as_of=seen.as_of, channel=seen.channel, position=seen.position
-    )
+    word = KeyedWord(word=seen.word, as_of=seen.as_of, channel=seen.channel, position=seen.position)
     zero = terminal and seen.channel is Channel.REST and figures is not None and is_zero(figures)
     filled = figures is not None and figures.filled_size > ZERO
     match = compare(trade.request, seen) if needs_match(trade) else Match.UNDECIDED
@@ -116,9 +114,7 @@ def _named(trade: Trade, order: VenueOrder) -> VenueOrder | None:
 def _group(seen: OrderSeen, figures: Figures | None, *, terminal: bool) -> KeyedFigures | None:
     if figures is None:
         return None
-    return KeyedFigures(
-        figures=figures, as_of=seen.as_of, channel=seen.channel, terminal=terminal
-    )
+    return KeyedFigures(figures=figures, as_of=seen.as_of, channel=seen.channel, terminal=terminal)
 
 
 def _listing(seen: FillsSeen) -> VenueOrder:

@@ -11,7 +11,7 @@ from ordersync_cli.domain.fills import explains, last_fill_time, verified
 from ordersync_cli.domain.matching import CLIENT_ORDER_ID_IN_USE, id_in_use, ours
 from ordersync_cli.domain.observations import CancelStep
 from ordersync_cli.domain.orders import Figures, OrderStatus, Origin, Status
-from ordersync_cli.domain.trade import Standing, Trade, Verdict, VerdictKind, VenueOrder
+from ordersync_cli.domain.trade import Standing, Trade, VenueOrder, Verdict, VerdictKind
 from ordersync_cli.domain.words import (
     CANCEL_QUEUED,
     FILLED,
@@ -117,7 +117,7 @@ def _by_order(trade: Trade, own: tuple[VenueOrder, ...]) -> Standing:
         figures=figures,
         fills_verified=all_there,
         reason=None if order.terminal == FILLED else order.reason,
-        filled_at=_filled_at(order, all_there) if status is Status.COMPLETED else None,
+        filled_at=_filled_at(order, all_there=all_there) if status is Status.COMPLETED else None,
         closed_at=order.term_at,
         base_size=_edited_size(trade, order),
         limit_price=_edited_price(trade, order),
@@ -153,7 +153,7 @@ def _cancel_stands(trade: Trade, order: VenueOrder) -> bool:
     return order.open_word.as_of <= cancel.answered_at + CANCEL_LAG
 
 
-def _filled_at(order: VenueOrder, all_there: bool) -> datetime | None:
+def _filled_at(order: VenueOrder, *, all_there: bool) -> datetime | None:
     """Tell when the last fill was: by the fills, then by REST, then by the earliest frame."""
     by_fills = last_fill_time(order.fills)
     if by_fills is not None and (all_there or order.last_fill_time is None):
@@ -215,7 +215,7 @@ def _settled(trade: Trade, own: tuple[VenueOrder, ...]) -> Standing:
     figures = totals(order) if order else None
     moved = order is not None and _proofs(order).money_moved
     done = word is OrderStatus.FILLED or moved
-    filled_at = (_filled_at(order, False) if order else None) or trade.settled.at
+    filled_at = (_filled_at(order, all_there=False) if order else None) or trade.settled.at
     return Standing(
         status=Status.COMPLETED if done else Status.FAILED,
         order_status=word,
