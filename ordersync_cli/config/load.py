@@ -157,7 +157,7 @@ def _known(table: Mapping[str, Any], where: str) -> dict[str, tuple[Any, Origin]
             raise SettingsError(
                 f"{where} has {key!r}, which is not taken from a file.", f"Use {BY_NAME[key].variable} or key_file."
             )
-    return {key: (value, Origin("file", where)) for key, value in table.items()}
+    return {key: (value, Origin("file", where)) for key, value in table.items() if value != ""}
 
 
 def _check_together(settings: Settings) -> None:

@@ -1,0 +1,175 @@
+"""The one place that turns whatever happened into an exit code and a message."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import FrameType
+
+import typer
+
+from ordersync_cli.cli.app import named, parse
+from ordersync_cli.cli.crash import keep_trace
+from ordersync_cli.cli.invocation import Invocation
+from ordersync_cli.cli.output import Output
+from ordersync_cli.config import looks_simulated
+from ordersync_cli.errors import OrdersyncError
+
+_UNKNOWN = 8
+_LEASE_HELD = 12
+# Once the request of a `place` may have left, only these are possible (contract, exit codes).
+_AT_STAKE = frozenset({0, 4, 5, 8, 13})
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM arrived; ends a run as Ctrl-C does, with a code of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What went wrong, as the contract's JSON shows it."""
+
+    code: int
+    kind: str
+    message: str
+    remedy: str = ""
+
+    def shown(self) -> dict[str, str | int]:
+        """Give the JSON of `error`."""
+        return {"code": self.code, "kind": self.kind, "message": self.message, "remedy": self.remedy}
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code."""
+    line = list(sys.argv[1:] if words is None else words)
+    run: Invocation | None = None
+    try:
+        _end_on_sigterm()
+        prepared = parse(line)
+        if isinstance(prepared, int):
+            return _left(Output(as_json=False), prepared, at_stake=False)
+        run = Invocation(prepared)
+        run.open()
+        code = prepared.carry_out(run)
+    except BaseException as error:  # noqa: BLE001  (the one place that may)
+        code = _failed(error, line, run)
+    finally:
+        _ignore_sigterm()
+        if run is not None:
+            _close(run)
+    output = run.output if run is not None else Output(as_json=False)
+    return _left(output, code, at_stake=run is not None and run.at_stake is not None)
+
+
+def _failed(error: BaseException, line: Sequence[str], run: Invocation | None) -> int:
+    """Say what went wrong on stderr, and with --json in the command's own shape; returns the exit code."""
+    output = run.output if run is not None else _output_of(line)
+    if isinstance(error, SystemExit | typer.Exit):
+        code = getattr(error, "exit_code", None) if isinstance(error, typer.Exit) else error.code
+        failure = Failure(code if isinstance(code, int) else int(code is not None), "exit", "")
+    else:
+        failure = verdict(error, line)
+        if failure.kind == "bug":
+            failure = Failure(1, "bug", output.redactor.text(f"{failure.message} {keep_trace(error, output.redactor)}"))
+    if run is not None and run.at_stake is not None and failure.code not in _AT_STAKE:
+        failure = _unknown(failure, run.at_stake)
+    if failure.message and failure.code != _LEASE_HELD:
+        output.say(f"ordersync: {_one_line(failure)}")
+    if failure.code and output.as_json and not output.has_document:
+        known = run.prepared.command if run is not None else named(line)
+        shape = known.shape if known is not None else {}
+        shown = {key: output.redactor.value("", value) for key, value in failure.shown().items()}
+        output.document(shape, error=shown)
+    return failure.code
+
+
+def _one_line(failure: Failure) -> str:
+    stop = "" if failure.message.endswith((".", "?", "!", ":")) else "."
+    return " ".join(f"{failure.message}{stop} {failure.remedy}".split())
+
+
+def verdict(error: BaseException, line: Sequence[str] = ()) -> Failure:
+    """Tell what an exception means to the person who typed the command."""
+    match error:
+        case OrdersyncError():
+            return Failure(error.exit_code, error.kind, error.message, error.remedy)
+        case typer.TyperException():
+            return Failure(2, "usage", error.format_message(), _help_hint(line))
+        case typer.Abort():
+            return Failure(2, "declined", "Declined; nothing was done.")
+        case Terminated():
+            return Failure(143, "terminated", "Terminated.")
+        case KeyboardInterrupt():
+            return Failure(130, "interrupted", "Interrupted.")
+        case BrokenPipeError():
+            return Failure(0, "reader_gone", "")
+        case _:
+            detail = " ".join(str(error).split())[:300]
+            return Failure(1, "bug", f"A bug in ordersync: {type(error).__name__}{f': {detail}' if detail else ''}.")
+
+
+def _unknown(failure: Failure, ids: str) -> Failure:
+    said = failure.message.rstrip(".")
+    return Failure(
+        _UNKNOWN,
+        "unknown",
+        f"{said + '. ' if said else ''}The request may have left: order {ids} may exist at the venue.",
+        f"`ordersync sync {ids}` tells.",
+    )
+
+
+def _help_hint(line: Sequence[str]) -> str:
+    found = named(line)
+    return f"See `ordersync {found.words + ' ' if found else ''}--help`."
+
+
+def _output_of(line: Sequence[str]) -> Output:
+    """Guess the output of a line that could not be parsed."""
+    before = list(line[: line.index("--")]) if "--" in line else list(line)
+    venue = None
+    for word, following in zip(before, [*before[1:], ""], strict=True):
+        if word == "--venue" or word.startswith("--venue="):
+            venue = word.partition("=")[2] or following
+    simulated = looks_simulated({"venue": venue}, os.environ)
+    return Output(as_json="--json" in before, simulated=simulated)
+
+
+def _close(run: Invocation) -> None:
+    """Close what the run opened; what fails here is logged and changes no exit code."""
+    try:
+        run.close()
+    except Exception:
+        logging.getLogger("ordersync_cli").exception("closing failed")
+
+
+def _left(output: Output, code: int, *, at_stake: bool) -> int:
+    """Flush what is still to be written; a full disk is no success, unless an order's outcome is the code."""
+    output.flush()
+    if output.problem is None:
+        return code
+    output.say(f"ordersync: {output.problem}")
+    return code if code or at_stake else 1
+
+
+def _end_on_sigterm() -> None:
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _terminate)
+
+
+def _ignore_sigterm() -> None:
+    """A second signal while everything is being closed must not tear it apart."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> None:
+    raise Terminated
+
+
+if __name__ == "__main__":
+    sys.exit(main())

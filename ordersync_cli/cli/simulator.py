@@ -1,0 +1,64 @@
+"""`ordersync simulator`: serve the simulated exchange to whatever speaks Coinbase's wire format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ordersync_cli.cli.invocation import Invocation
+from ordersync_cli.cli.options import command
+from ordersync_cli.errors import SettingsError
+
+if TYPE_CHECKING:
+    from ordersync_cli.simulator.server import SimulatorServer
+
+
+@command("simulator", shape={"rest_url": None, "ws_url": None, "key_file": None}, touches_venue=False)
+def simulator(
+    run: Invocation,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
+    state: Annotated[Path | None, typer.Option("--state", help="The exchange's SQLite file.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Seed of a new state's market.")] = None,
+    faults: Annotated[Path | None, typer.Option("--faults", help="Fault plan (JSON).")] = None,
+) -> int:
+    """Serve the simulated exchange by REST and WebSocket on one loopback port until interrupted.
+
+    Without --state it is the very exchange that commands without settings use.
+    """
+    from ordersync_cli.simulator.server import SimulatorServer, load_faults
+
+    settings = run.settings
+    file = state or settings.simulator_state
+    plan = faults or settings.simulator_faults
+    try:
+        entries = load_faults(plan) if plan is not None else ()
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"The fault plan {plan} cannot be read: {error}.", "Correct it.") from None
+    run.output.simulated = True
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        server = SimulatorServer(
+            file, port=port, seed=settings.simulator_seed if seed is None else seed, faults=entries
+        )
+        server.serve_forever(lambda: _announce(run, server))
+    except OSError as error:
+        raise SettingsError(
+            f"The simulator cannot use port {port} or {file}: {error.strerror}.",
+            "Choose others with --port and --state.",
+        ) from None
+    return 0
+
+
+def _announce(run: Invocation, server: SimulatorServer) -> None:
+    where = {"rest_url": server.rest_url, "ws_url": server.ws_url, "key_file": str(server.key_file)}
+    if run.output.as_json:
+        run.output.line(where)
+    run.output.text(f"REST       {server.rest_url}\nWebSocket  {server.ws_url}\nkey file   {server.key_file}")
+    run.output.mark_simulated()
+    run.output.note(
+        "Use it from another terminal:\n"
+        f"  export ORDERSYNC_VENUE=coinbase ORDERSYNC_REST_URL={server.rest_url}"
+        f" ORDERSYNC_WS_URL={server.ws_url} ORDERSYNC_KEY_FILE={server.key_file}"
+    )
