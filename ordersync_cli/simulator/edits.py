@@ -8,7 +8,7 @@ from decimal import Decimal
 from ordersync_cli.simulator.balances import Move, needed_hold
 from ordersync_cli.simulator.effects import Effects
 from ordersync_cli.simulator.lives import Step
-from ordersync_cli.simulator.money import ZERO, is_multiple, minus
+from ordersync_cli.simulator.money import ZERO, is_multiple, minus, plus
 from ordersync_cli.simulator.orders import Order
 from ordersync_cli.simulator.products import CATALOGUE, Product
 from ordersync_cli.simulator.session import Session
@@ -53,7 +53,7 @@ def edit_order(session: Session, order_id: str, price: Decimal | None, size: Dec
     if reason or order is None or price is None or size is None:
         return reason
     currency, missing = _missing_hold(state, order, CATALOGUE[order.product_id], price, size, session.now)
-    order.hold += missing
+    order.hold = plus(order.hold, missing)
     order.status = "EDIT_QUEUED"
     at = session.now + 20 * MILLISECOND
     step = Step(at, "edit", {"price": str(price), "size": str(size), "at_text": micro_text(at)})

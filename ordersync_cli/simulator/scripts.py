@@ -24,7 +24,7 @@ from typing import Any
 from ordersync_cli.simulator.balances import settle_fill
 from ordersync_cli.simulator.effects import Effects, book_fill, edit_terms, end, new_row
 from ordersync_cli.simulator.lives import Planner, Step
-from ordersync_cli.simulator.money import ZERO, minus, parse, ratio, times
+from ordersync_cli.simulator.money import ZERO, floor_to, minus, parse, plus, ratio, times
 from ordersync_cli.simulator.orders import TERMINAL, Order
 from ordersync_cli.simulator.times import MILLISECOND, SECOND, micro_text
 
@@ -144,9 +144,8 @@ def _whole(order: Order, price: Decimal, planner: Planner) -> Decimal:
         return order.base_size
     money = order.quote_size or ZERO
     if order.is_buy:
-        money = ratio(money, Decimal(1) + order.taker_rate, 16)
-    whole = ratio(money, price, 15)
-    return minus(whole, whole % planner.product.base_increment)
+        money = ratio(money, plus(Decimal(1), order.taker_rate), 16)
+    return floor_to(ratio(money, price, 18), planner.product.base_increment)
 
 
 def _adjust(order: Order, step: Step, planner: Planner, effects: Effects) -> None:

@@ -20,7 +20,8 @@ CREATE TABLE IF NOT EXISTS balances (currency TEXT PRIMARY KEY, available TEXT N
     opening TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS orders (seq INTEGER PRIMARY KEY, order_id TEXT NOT NULL UNIQUE,
     client_order_id TEXT NOT NULL, product_id TEXT NOT NULL, side TEXT NOT NULL, kind TEXT NOT NULL,
-    time_in_force TEXT NOT NULL, status TEXT NOT NULL, source TEXT NOT NULL, created_at INTEGER NOT NULL, doc TEXT NOT NULL);
+    time_in_force TEXT NOT NULL, status TEXT NOT NULL, source TEXT NOT NULL, created_at INTEGER NOT NULL,
+    doc TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS orders_client ON orders (client_order_id);
 CREATE INDEX IF NOT EXISTS orders_created ON orders (created_at);
 CREATE INDEX IF NOT EXISTS orders_status ON orders (status);
