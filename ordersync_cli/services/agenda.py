@@ -137,6 +137,11 @@ class Agenda:
             return self.audit_every if batches == 1 else min(self.audit_every, AUDIT_MANY_EVERY)
         return max(1.0 / batches, 1.0 / REQUESTS_PER_SECOND) * MARGIN
 
+    def _pace(self, *, live: bool) -> float:
+        """Tell the least seconds between two look-ups, whatever is due: many orders keep to their turns."""
+        interval = self.interval(live=live)
+        return SOONEST if live or interval >= 1.0 * MARGIN else interval
+
     def next_ask(self, now: datetime, mono: float, *, live: bool) -> Ask | None:
         """Choose the next question, or None when nothing is due yet."""
         looked_at = self._orders(now, mono, live=live)
@@ -156,7 +161,7 @@ class Agenda:
             times.append(mono)
         if (start := self._list_wish(now, mono)) is not None:
             times.append(start)
-        soonest = max(min(times), self._last_look + SOONEST) if not self._urgent else mono
+        soonest = max(min(times), self._last_look + self._pace(live=live)) if not self._urgent else mono
         return max(0.0, soonest - mono)
 
     def next_looks(self, now: datetime, mono: float, *, live: bool) -> dict[int, float]:
@@ -175,7 +180,7 @@ class Agenda:
     def _orders(self, now: datetime, mono: float, *, live: bool) -> Ask | None:
         known = [h for h in self.roster.pending() if h.order_id is not None and h.order_id not in self._in_flight]
         urgent = [k for k in self._urgent if k not in self._in_flight][:BATCH]
-        if not urgent and mono < self._last_look + SOONEST:
+        if not urgent and mono < self._last_look + self._pace(live=live):
             return None
         due = [h for h in known if self._due_of(h, now, mono) <= mono]
         turn = mono >= self._last_look + self.interval(live=live)
@@ -185,7 +190,8 @@ class Agenda:
         if not urgent and due and all(h.standing.awaits_zero_proof for h in due) and not turn:
             purpose = "zero_proof"
         # The room left in the request costs nothing: fill it with whom nobody confirmed longest.
-        rest = sorted(known, key=lambda h: (h not in due, h.confirmed_mono))
+        first = {h.trade_id for h in due}
+        rest = sorted(known, key=lambda h: (h.trade_id not in first, h.confirmed_mono))
         ids = dict.fromkeys([*urgent, *(h.order_id for h in rest if h.order_id and self._may_from(h.order_id) <= mono)])
         return Ask(purpose=purpose, order_ids=tuple(ids)[:BATCH]) if ids else None
 

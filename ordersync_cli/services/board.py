@@ -16,13 +16,17 @@ from ordersync_cli.services.ports import Incident
 class Row:
     """A pending trade with how old its snapshot is and when it is looked at next (seconds).
 
-    ``stale_after`` is the limit beyond which its snapshot counts as stale.
+    ``stale_after`` is the limit beyond which its snapshot counts as stale. ``asked_base`` and
+    ``asked_quote`` are what the order was placed for, whichever it was.
     """
 
     view: TradeView
+    age: float
     snapshot_age: float | None
     next_look_in: float | None
     stale_after: float
+    asked_base: Decimal | None = None
+    asked_quote: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

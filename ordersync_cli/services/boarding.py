@@ -8,8 +8,6 @@ from ordersync_cli.services.board import Board, Row, Targets
 from ordersync_cli.services.watch_state import WatchState
 from ordersync_cli.services.watching import Held, snapshot_age
 
-STALE_MARKET = 15.0  # seconds, as in the report
-STALE_RESTING = 60.0
 SPREAD_EVERY = 2.0  # seconds between two sorts of today's latencies
 
 
@@ -64,9 +62,12 @@ def _row(state: WatchState, held: Held, mono: float, next_look_in: float | None)
         age = max(0.0, (state.venue_now() - shown.confirmed_at).total_seconds())
     return Row(
         view=shown,
+        age=(state.clock.now() - shown.created_at).total_seconds(),
         snapshot_age=age,
         next_look_in=next_look_in,
-        stale_after=STALE_MARKET if held.market else STALE_RESTING,
+        stale_after=state.plan.stale_market if held.market else state.plan.stale_resting,
+        asked_base=held.standing.base_size,
+        asked_quote=held.trade.request.quote_size,
     )
 
 
@@ -77,6 +78,4 @@ def _targets(state: WatchState) -> Targets:
     found = state.latencies_spread[1]
     now = state.clock.now()
     waiting = [(now - h.trade.created_at).total_seconds() for h in state.roster.pending() if h.market]
-    return Targets(
-        count=found.count, p50=found.p50, p99=found.p99, worst_market_pending=max(waiting, default=None)
-    )
+    return Targets(count=found.count, p50=found.p50, p99=found.p99, worst_market_pending=max(waiting, default=None))

@@ -57,9 +57,7 @@ class DeliveryThread:
     def start(self, inbox: Inbox) -> None:
         """Begin."""
         self._ending = threading.Event()
-        self._thread = threading.Thread(
-            target=self._work, args=(inbox, self._ending), name="delivery", daemon=True
-        )
+        self._thread = threading.Thread(target=self._work, args=(inbox, self._ending), name="delivery", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ordersync_cli.domain.orders import ZERO, Status
+from ordersync_cli.domain.orders import ZERO
 from ordersync_cli.domain.standing import derive
 from ordersync_cli.domain.trade import Change, Standing, Trade
 from ordersync_cli.services.completeness import Told
@@ -19,8 +19,6 @@ def apply(state: WatchState, committed: Committed) -> None:
     mono = state.clock.monotonic()
     for change in committed.changes:
         hold(state, change.after, mono)
-        if change.now.status is Status.COMPLETED and change.was.status is Status.PENDING:
-            state.schedules.learn(change)
     if state.health.live:
         for change in committed.by_looks:
             _compare(state, change, mono)

@@ -27,22 +27,8 @@ from ordersync_cli.services.watch_state import WatchState
 def hear(state: WatchState, message: Message) -> None:
     """Take one message."""
     match message:
-        case FrameSeen():
-            _frame(state, message)
-        case HeartbeatSeen():
-            state.health.heartbeat(message.received_at, message.received_mono)
         case LookDone():
             _look(state, message)
-        case FeedChanged():
-            _feed(state, message)
-        case SnapshotEnded():
-            follow_up(state)
-        case SequenceGap():
-            what = f"messages {message.expected} to {message.got - 1} of the stream are missing"
-            state.gap_reason = what if message.got > message.expected else "the stream repeated a message"
-            ask_for_all(state, "gap")
-        case MessageUnreadable():
-            _unreadable(state, message)
         case StoreTouched():
             state.touched = True
         case PassEnded():
@@ -51,6 +37,28 @@ def hear(state: WatchState, message: Message) -> None:
             state.bug = message.error
         case StopAsked():
             state.exit_code = message.exit_code
+        case _:
+            _hear_feed(state, message)
+
+
+def _hear_feed(
+    state: WatchState,
+    message: FrameSeen | HeartbeatSeen | FeedChanged | SnapshotEnded | SequenceGap | MessageUnreadable,
+) -> None:
+    match message:
+        case FrameSeen():
+            _frame(state, message)
+        case HeartbeatSeen():
+            state.health.heartbeat(message.received_at, message.received_mono)
+        case FeedChanged():
+            _feed(state, message)
+        case SnapshotEnded():
+            follow_up(state)
+        case SequenceGap():
+            state.gaps += 1
+            ask_for_all(state, "gap")
+        case MessageUnreadable():
+            _unreadable(state, message)
 
 
 def ask_for_all(state: WatchState, purpose: str) -> None:

@@ -66,8 +66,7 @@ def answer(ask: Ask, looker: Looker, venue: Venue, clock: Clock) -> LookDone:
         elif not ask.order_ids:
             venue.key_permissions(Lane.POLL)
         else:
-            for part in looker.batches(ask.order_ids, Lane.POLL):
-                parts.append(part)
+            parts.extend(looker.batches(ask.order_ids, Lane.POLL))  # keeps what came before a failure
     except OrdersyncError as problem:
         failure = problem
     looked = merged(parts)

@@ -31,12 +31,15 @@ def refresh(state: WatchState, tail: EventTail) -> None:
             wanted.update(transaction.trades.unverified_ids(UNVERIFIED_AT_MOST))
             _start(state, transaction)
         changed = {e.trade_id for e in events if e.event_id not in state.own_events}
-        load = {k for k in wanted if k not in state.roster} | (changed & (wanted | _held_ids(state)))
-        trades = transaction.trades.load(sorted(load), lock=False) if load else {}
         ended = [e.trade_id for e in events if _completes(e)]
+        load = set(ended) | {k for k in wanted if k not in state.roster} | (changed & (wanted | _held_ids(state)))
+        trades = transaction.trades.load(sorted(load), lock=False) if load else {}
         views = transaction.trades.views(TradeFilter(trade_ids=ended)) if ended else []
         state.frozen = frozen_because(transaction) is not None
     _settle(state, trades, wanted, mono)
+    for trade_id in ended:
+        if state.seat.driving and trade_id in trades:
+            state.schedules.learn(trades[trade_id])
     by_id = {view.trade_id: view for view in views}
     for event in events:
         _event(state, event, by_id.get(event.trade_id), mono)

@@ -6,14 +6,14 @@ import json
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from ordersync_cli.domain.schedule import Learned, class_of, dump_learned, learn, load_learned, next_look
-from ordersync_cli.domain.trade import Change
+from ordersync_cli.domain.schedule import Learned, class_of, dump_learned, load_learned, next_look, with_samples
+from ordersync_cli.domain.standing import derive
+from ordersync_cli.domain.trade import Trade
 from ordersync_cli.services.ports import Notes
 from ordersync_cli.services.watching import Held, Roster
 
 LEARNED = "learned_schedule"
 POLL_STATE = "poll_state"
-SAVE_EVERY = 5.0  # seconds
 
 
 @dataclass(slots=True)
@@ -57,12 +57,15 @@ class Schedules:
         age = max(0.0, (now - since).total_seconds())
         return next_look(self.learned, class_of(held.trade.request), age, looks_done=held.looks, live=live)
 
-    def learn(self, change: Change) -> None:
-        """Learn the time to fill of a trade that this change completed."""
-        learned = learn(self.learned, change)
-        if learned is not self.learned:
-            self.learned = learned
-            self._learned_changed = True
+    def learn(self, trade: Trade) -> None:
+        """Learn the time to fill of a completed trade, whoever saw it complete; venue's clock alone."""
+        standing = derive(trade)
+        order = next((o for o in trade.orders if o.order_id == standing.order_id), None)
+        if order is None or order.created_time is None or standing.filled_at is None:
+            return
+        seconds = max(0.0, (standing.filled_at - order.created_time).total_seconds())
+        self.learned = with_samples(self.learned, class_of(trade.request), [seconds])
+        self._learned_changed = True
 
     def save(self, notes: Notes, roster: Roster, now: datetime, mono: float) -> None:
         """Write what changed since the last time."""
@@ -70,9 +73,7 @@ class Schedules:
             notes.set(LEARNED, dump_learned(self.learned))
             self._learned_changed = False
         state = {
-            str(h.trade_id): [h.looks, _at(now, h.next_look - mono)]
-            for h in roster.pending()
-            if h.next_look > mono
+            str(h.trade_id): [h.looks, _at(now, h.next_look - mono)] for h in roster.pending() if h.next_look > mono
         }
         text = json.dumps(state, separators=(",", ":"))
         if text != self._saved:

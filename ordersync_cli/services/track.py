@@ -180,9 +180,9 @@ class Tracker:
         idle = state.refreshed and not state.shown() and not state.intake.waiting
         if state.plan.until_idle and idle:
             return 0
-        if state.plan.run_for is not None:
-            if state.clock.monotonic() - state.started_mono >= state.plan.run_for:
-                return 13 if state.plan.until_idle else 0
+        run_for = state.plan.run_for
+        if run_for is not None and state.clock.monotonic() - state.started_mono >= run_for:
+            return 13 if state.plan.until_idle else 0
         return None
 
     # ------------------------------------------------------------------ trouble and end

@@ -43,6 +43,8 @@ class WatchPlan:
     run_for: float | None = None
     light_every: float = 30.0
     deep_every: float = 300.0
+    stale_market: float = 15.0
+    stale_resting: float = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +156,7 @@ class WatchState:
     frozen: bool = False
     budget_refusals: int = 0
     key_check: bool = False
-    gap_reason: str = ""
+    gaps: int = 0
     store_problem: str = ""
 
     def __post_init__(self) -> None:
@@ -198,9 +200,7 @@ class WatchState:
 
     def say_feed(self, changed: FeedChanged) -> None:
         """Tell the audience that the feed is in another state."""
-        self.audience.say(
-            {"type": "feed", "at": changed.at, "state": changed.state.value, "reason": changed.reason}
-        )
+        self.audience.say({"type": "feed", "at": changed.at, "state": changed.state.value, "reason": changed.reason})
 
     def shown(self) -> list[Held]:
         """List the pending trades that this watcher was asked to show."""
