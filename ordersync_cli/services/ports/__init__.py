@@ -15,6 +15,7 @@ from ordersync_cli.services.ports.rows import (
 from ordersync_cli.services.ports.store import (
     BreakTable,
     ExternalOrders,
+    ImportTable,
     IncidentTable,
     Leases,
     Notes,
@@ -51,6 +52,7 @@ __all__ = [
     "ExternalOrders",
     "Feed",
     "FillPage",
+    "ImportTable",
     "Incident",
     "IncidentTable",
     "KeyPermissions",

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from ordersync_cli.domain.observations import FillsSeen, OrderSeen
 from ordersync_cli.domain.trade import Change, Trade, VenueOrder
 from ordersync_cli.domain.view import TradeView
+from ordersync_cli.services.foreign_row import ForeignRow
 from ordersync_cli.services.ports.rows import (
     Delivery,
     Incident,
@@ -176,6 +177,26 @@ class IncidentTable(Protocol):
     def between(self, since: datetime, until: datetime) -> list[Incident]: ...
 
 
+class ImportTable(Protocol):
+    """Rows that an import brings, and where each came from."""
+
+    def known(self, source_keys: Sequence[str]) -> dict[str, int]:
+        """Find the trades that were imported from these places before."""
+        ...
+
+    def take_in(self, rows: Sequence[ForeignRow], source: str, at: datetime) -> list[int]:
+        """Insert rows as a bot would, unfollowed yet; returns their trade ids."""
+        ...
+
+    def lacks_order_id(self, trade_id: int) -> bool:
+        """Tell whether an imported row is still without an order id."""
+        ...
+
+    def name_order(self, trade_id: int, order_id: str) -> None:
+        """Give an imported row the order id that the bot wrote meanwhile."""
+        ...
+
+
 class Notes(Protocol):
     """Small named values of the store: its identity, freeze, learned schedule, poll state."""
 
@@ -214,6 +235,9 @@ class Transaction(Protocol):
 
     @property
     def incidents(self) -> IncidentTable: ...
+
+    @property
+    def imports(self) -> ImportTable: ...
 
     @property
     def notes(self) -> Notes: ...
