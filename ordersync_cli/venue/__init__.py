@@ -10,6 +10,8 @@ from ordersync_cli.services.ports import Budget
 
 if TYPE_CHECKING:
     from ordersync_cli.venue.credentials import CredentialSource
+    from ordersync_cli.venue.feed import UserFeed
+    from ordersync_cli.venue.feed_session import FeedTimings
     from ordersync_cli.venue.rest import RestVenue, Tuning
 
 COINBASE_REST_URL = "https://api.coinbase.com"
@@ -49,4 +51,31 @@ def open_venue(
         name=name,
         simulated=simulated,
         tuning=tuning or Tuning(),
+    )
+
+
+def open_feed(
+    venue: RestVenue,
+    *,
+    ws_url: str = COINBASE_WS_URL,
+    clock: Clock,
+    chance: Chance,
+    timings: FeedTimings | None = None,
+    ca_file: str | None = None,
+) -> UserFeed:
+    """Open the feed with the key and the clock of a venue; connects when it is started.
+
+    Raises SettingsError (exit 3) for a bad address. Imports `websockets`.
+    """
+    from ordersync_cli.venue.feed import UserFeed
+    from ordersync_cli.venue.feed_session import FeedTimings
+
+    return UserFeed(
+        url=ws_url,
+        signer=venue.signer,
+        clock=clock,
+        chance=chance,
+        timings=timings or FeedTimings(),
+        prepare=venue.offset,
+        ca_file=ca_file,
     )

@@ -111,11 +111,15 @@ class VenueClock:
 FRAME_SLACK = timedelta(seconds=5)
 
 
-def frame_stamp(timestamp: datetime | None, received: datetime) -> Stamp:
-    """Date a frame by its own timestamp, held to its receipt ±5 s on the venue's clock (trap T46)."""
+def frame_stamp(timestamp: datetime | None, received: datetime, waited: float = 0.0) -> Stamp:
+    """Date a frame by its own timestamp, held to its receipt ±5 s on the venue's clock (trap T46).
+
+    ``waited``: so many seconds it may have lain unread on this machine, while the store was slow.
+    """
     if timestamp is None:
         return Stamp(received)
-    return bounded(timestamp, received - FRAME_SLACK, received + FRAME_SLACK)
+    earliest = received - FRAME_SLACK - timedelta(seconds=waited)
+    return bounded(timestamp, earliest, received + FRAME_SLACK)
 
 
 def bounded(moment: datetime, earliest: datetime, latest: datetime) -> Stamp:
