@@ -17,13 +17,14 @@ from ordersync_cli.cli.app import named, parse
 from ordersync_cli.cli.crash import keep_trace
 from ordersync_cli.cli.invocation import Invocation
 from ordersync_cli.cli.output import Output
+from ordersync_cli.cli.terminal import reader_is_gone
 from ordersync_cli.config import looks_simulated
 from ordersync_cli.errors import OrdersyncError
 
 _UNKNOWN = 8
 _LEASE_HELD = 12
-# Once the request of a `place` may have left, only these are possible (contract, exit codes).
-_AT_STAKE = frozenset({0, 4, 5, 8, 13})
+# Once the request of a `place` may have left, an exception ends in one of these (contract, exit codes).
+_AT_STAKE = frozenset({4, 5, 8, 13})
 
 
 class Terminated(KeyboardInterrupt):
@@ -76,7 +77,7 @@ def _failed(error: BaseException, line: Sequence[str], run: Invocation | None) -
         failure = verdict(error, line)
         if failure.kind == "bug":
             failure = Failure(1, "bug", output.redactor.text(f"{failure.message} {keep_trace(error, output.redactor)}"))
-    if run is not None and run.at_stake is not None and failure.code not in _AT_STAKE:
+    if run is not None and run.at_stake is not None and (failure.code not in _AT_STAKE):
         failure = _unknown(failure, run.at_stake)
     if failure.message and failure.code != _LEASE_HELD:
         output.say(f"ordersync: {_one_line(failure)}")
@@ -106,7 +107,7 @@ def verdict(error: BaseException, line: Sequence[str] = ()) -> Failure:
             return Failure(143, "terminated", "Terminated.")
         case KeyboardInterrupt():
             return Failure(130, "interrupted", "Interrupted.")
-        case BrokenPipeError():
+        case BrokenPipeError() if reader_is_gone():
             return Failure(0, "reader_gone", "")
         case _:
             detail = " ".join(str(error).split())[:300]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import sys
 from typing import TextIO
 
@@ -22,6 +23,16 @@ def has_person() -> bool:
 def can_ask() -> bool:
     """Tell whether a question can be put and answered; stdout may well be piped away."""
     return is_terminal(sys.stdin) and is_terminal(sys.stderr)
+
+
+def reader_is_gone() -> bool:
+    """Tell whether stdout is a pipe that nobody reads any more."""
+    try:
+        poll = select.poll()
+        poll.register(sys.stdout.fileno(), 0)  # errors are told without being asked for
+        return bool(poll.poll(0))
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 def ask(question: str) -> bool:

@@ -1,0 +1,280 @@
+"""Whatever happens in a command becomes one exit code, one line, and the command's own JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import pytest
+import typer
+
+from ordersync_cli import errors
+from ordersync_cli.__main__ import main
+from ordersync_cli.cli import app, logs, options
+from ordersync_cli.cli.invocation import Invocation
+from ordersync_cli.cli.options import command, read_duration
+
+Run = Callable[[Invocation], int | None]
+
+
+@pytest.fixture(autouse=True)
+def _as_it_was():
+    """Let each test register commands of its own, and put the process back as it was."""
+    before, term = dict(options.REGISTRY), signal.getsignal(signal.SIGTERM)
+    yield
+    options.REGISTRY.clear()
+    options.REGISTRY.update(before)
+    signal.signal(signal.SIGTERM, term)
+    logs.stop_log()
+
+
+@pytest.fixture
+def call(capsys, monkeypatch):
+    """Register a command `try` that runs the given function; returns its exit code, stdout and stderr."""
+    monkeypatch.setattr(app, "MODULES", {})
+
+    def calling(body: Run, *words: str) -> tuple[int, str, str]:
+        @command("try", shape={"trade": None, "outcome": "unknown"})
+        def _try(
+            run: Invocation,
+            max_notional: Annotated[str | None, typer.Option("--max-notional")] = None,
+            wait: Annotated[str | None, typer.Option("--wait", parser=read_duration)] = None,
+        ) -> int | None:
+            """Try something."""
+            return body(run)
+
+        code = main(["try", *words])
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return calling
+
+
+def raising(error: BaseException) -> Run:
+    def body(run: Invocation) -> int:
+        raise error
+
+    return body
+
+
+CODES = [
+    (errors.UsageError, 2),
+    (errors.Declined, 2),
+    (errors.PlacingFrozen, 2),
+    (errors.SettingsError, 3),
+    (errors.CredentialsRefused, 4),
+    (errors.OrderRefused, 5),
+    (errors.VenueUnavailable, 6),
+    (errors.UnreadableAnswer, 7),
+    (errors.OutcomeUnknown, 8),
+    (errors.StoreError, 9),
+    (errors.BreaksRemain, 10),
+    (errors.UnknownOrder, 11),
+    (errors.LeaseHeld, 12),
+    (errors.NotFilled, 13),
+]
+
+
+@pytest.mark.parametrize(("kind", "code"), CODES)
+def test_each_error_has_its_exit_code_and_one_document(call, kind, code) -> None:
+    got, out, err = call(raising(kind("It went wrong.", "Do this.")), "--json")
+
+    assert got == code
+    assert json.loads(out) == {
+        "trade": None,
+        "outcome": "unknown",
+        "simulated": True,
+        "error": {"code": code, "kind": kind.kind, "message": "It went wrong.", "remedy": "Do this."},
+    }
+    said = [line for line in err.splitlines() if "SIMULATED" not in line]
+    assert said == ([] if code == 12 else ["ordersync: It went wrong. Do this."])
+
+
+def test_success_prints_no_error_document(call) -> None:
+    def body(run: Invocation) -> None:
+        run.document({"outcome": "filled"})
+
+    code, out, _ = call(body, "--json")
+
+    assert code == 0
+    assert json.loads(out) == {"trade": None, "outcome": "filled", "simulated": True, "error": None}
+
+
+def test_a_command_s_own_document_is_the_only_one(call) -> None:
+    def body(run: Invocation) -> int:
+        run.document({"outcome": "rejected"})
+        raise errors.OrderRefused("No.")
+
+    code, out, _ = call(body, "--json")
+
+    assert code == 5
+    assert json.loads(out)["outcome"] == "rejected"
+
+
+def test_a_bug_is_one_line_and_its_traceback_is_kept_without_secrets(call) -> None:
+    code, out, err = call(raising(ValueError("odd\nBearer abc.def")))
+
+    assert code == 1
+    assert out == ""
+    said = [line for line in err.splitlines() if "SIMULATED" not in line]
+    assert len(said) == 1
+    assert "ValueError" in said[0]
+    assert "abc.def" not in err
+    kept = Path(os.environ["XDG_STATE_HOME"], "ordersync", "log", "crash.log").read_text()
+    assert "Traceback" in kept
+    assert "abc.def" not in kept
+
+
+def test_a_bug_s_traceback_goes_to_the_log_file_where_there_is_one(call, tmp_path) -> None:
+    file = tmp_path / "log"
+
+    code, _, err = call(raising(KeyError("x")), "--log-file", str(file))
+
+    assert code == 1
+    assert str(file) in err
+    assert "Traceback" in file.read_text()
+
+
+def test_ctrl_c_is_130(call) -> None:
+    assert call(raising(KeyboardInterrupt()))[0] == 130
+
+
+def test_sigterm_is_143(call) -> None:
+    def body(run: Invocation) -> int:
+        os.kill(os.getpid(), signal.SIGTERM)
+        signal.pause()
+        return 0
+
+    assert call(body)[0] == 143
+
+
+def test_a_reader_that_went_away_is_no_failure(call, monkeypatch) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "w") as pipe, monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", pipe)
+        assert call(raising(BrokenPipeError()))[0] == 0
+
+
+def test_another_broken_pipe_is_a_bug(call) -> None:
+    assert call(raising(BrokenPipeError()))[0] == 1
+
+
+def test_exits_keep_their_code(call) -> None:
+    assert call(raising(SystemExit(10)))[0] == 10
+    assert call(raising(typer.Exit(13)))[0] == 13
+    assert call(lambda run: 10)[0] == 10
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("bug"),
+        KeyboardInterrupt(),
+        errors.StoreError("Disk full."),
+        errors.VenueUnavailable("Down."),
+        BrokenPipeError(),
+        errors.UnreadableAnswer("What?"),
+        SystemExit(1),
+        SystemExit(0),
+    ],
+)
+def test_T16_once_a_request_may_have_left_unknown_wins(call, error) -> None:
+    def body(run: Invocation) -> int:
+        run.at_stake = "c-42"
+        raise error
+
+    code, out, err = call(body, "--json")
+
+    assert code == 8
+    assert json.loads(out)["error"]["code"] == 8
+    assert "ordersync sync c-42" in err
+
+
+@pytest.mark.parametrize("error", [errors.CredentialsRefused("x"), errors.OrderRefused("x"), errors.NotFilled("x")])
+def test_once_a_request_may_have_left_a_sure_answer_stays(call, error) -> None:
+    def body(run: Invocation) -> int:
+        run.at_stake = "c-42"
+        raise error
+
+    assert call(body)[0] == error.exit_code
+
+
+def test_wrong_usage_is_2_in_the_command_s_shape(call) -> None:
+    code, out, err = call(lambda run: 0, "--wait", "soon", "--json")
+
+    assert code == 2
+    assert json.loads(out)["error"]["kind"] == "usage"
+    assert json.loads(out)["outcome"] == "unknown"
+    assert "ordersync try --help" in err
+
+
+def test_an_own_option_named_like_a_setting_overrides_it(call, monkeypatch) -> None:
+    monkeypatch.setenv("ORDERSYNC_MAX_NOTIONAL", "5")
+    seen: list[str] = []
+
+    call(lambda run: seen.append(str(run.settings.max_notional)))
+    call(lambda run: seen.append(str(run.settings.max_notional)), "--max-notional", "7")
+
+    assert seen == ["5", "7"]
+
+
+def test_wrong_settings_are_3_and_the_command_does_not_run(call, monkeypatch) -> None:
+    monkeypatch.setenv("ORDERSYNC_KEY_FILE", "k.json")
+    ran: list[int] = []
+
+    code, out, _ = call(lambda run: ran.append(1), "--json")
+
+    assert (code, ran) == (3, [])
+    assert json.loads(out)["error"]["kind"] == "settings"
+
+
+def test_T49_without_a_terminal_a_named_venue_is_required(call, monkeypatch) -> None:
+    def body(run: Invocation) -> None:
+        run.require_named_venue("ordersync reconcile")
+
+    class Terminal:
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr(sys, "stdin", None)
+    assert call(body)[0] == 3
+    assert call(body, "--venue", "simulator")[0] == 0
+    monkeypatch.setattr(sys, "stdin", Terminal())
+    assert call(body)[0] == 0
+
+
+def test_the_simulated_mark_is_on_stderr_though_quiet(call) -> None:
+    assert "SIMULATED" in call(lambda run: 0, "--quiet")[2]
+    assert "SIMULATED" not in call(lambda run: 0, "--venue", "coinbase")[2]
+
+
+def test_a_full_disk_on_stdout_is_no_success_unless_an_order_is_the_outcome(call, monkeypatch) -> None:
+    class FullDisk:
+        def write(self, text: str) -> int:
+            raise OSError(28, "No space left on device")
+
+        def flush(self) -> None: ...
+
+        def isatty(self) -> bool:
+            return False
+
+        def fileno(self) -> int:
+            raise ValueError
+
+    def body(run: Invocation) -> None:
+        run.output.text("x")
+
+    def placed(run: Invocation) -> None:
+        run.at_stake = "c-1"
+        body(run)
+
+    monkeypatch.setattr(sys, "stdout", FullDisk())
+    assert call(body)[0] == 1
+    monkeypatch.setattr(sys, "stdout", FullDisk())
+    assert call(placed)[0] == 0
