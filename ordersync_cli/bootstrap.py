@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from ordersync_cli.clock import SystemChance, SystemClock
-from ordersync_cli.errors import OrderRefused, UnreadableAnswer
+from ordersync_cli.errors import OrderRefused, StoreError, UnreadableAnswer
 
 if TYPE_CHECKING:
     from ordersync_cli.config import Settings
@@ -15,8 +16,18 @@ if TYPE_CHECKING:
     from ordersync_cli.services.deliver import Deliverer, Sink
     from ordersync_cli.services.ports import Feed, Store, Venue
     from ordersync_cli.services.record import Recorder
-    from ordersync_cli.simulator import SimulatorServer
-    from ordersync_cli.venue import Access
+    from ordersync_cli.simulator.server import SimulatorServer
+    from ordersync_cli.venue.credentials import CredentialSource
+    from ordersync_cli.venue.rest import RestVenue
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Where the venue is, and which key signs."""
+
+    rest_url: str
+    ws_url: str
+    source: CredentialSource
 
 
 class Wiring:
@@ -35,69 +46,65 @@ class Wiring:
         """The trade store; raises StoreError (exit 9)."""
         from ordersync_cli.store import open_store
 
+        self._make_data_dir()
         store = open_store(
             self.settings.database_url,
             clock=self.clock,
             chance=self.chance,
-            requests_per_second=self.settings.requests_per_second,
+            requests_per_second=float(self.settings.requests_per_second),
         )
         self._opened.append("store")
         return store
 
     @cached_property
     def access(self) -> Access:
-        """Where the venue is and how to sign; starts the embedded simulator where that is the venue."""
-        from ordersync_cli.venue import Access, read_credentials
+        """Where the venue is and which key signs; starts the embedded simulator where that is the venue."""
+        from ordersync_cli.venue import key_source
 
         settings = self.settings
         settings.require_credentials()
         if settings.is_embedded:
             server = self._embedded()
-            return Access(
-                name=settings.venue,
-                simulated=True,
-                rest_url=server.rest_url,
-                ws_url=server.ws_url,
-                credentials=read_credentials(key_file=server.key_file),
-                timeout=settings.request_timeout.total_seconds(),
-            )
-        return Access(
-            name=settings.venue,
-            simulated=settings.simulated,
-            rest_url=settings.rest_endpoint,
-            ws_url=settings.ws_endpoint,
-            credentials=read_credentials(
-                key_file=settings.key_file, api_key=settings.api_key, api_secret=settings.api_secret
-            ),
-            timeout=settings.request_timeout.total_seconds(),
+            return Access(server.rest_url, server.ws_url, key_source(key_file=server.key_file))
+        source = key_source(
+            key_file=settings.key_file, key_name=settings.api_key or "", key_secret=settings.api_secret or ""
         )
+        return Access(settings.rest_endpoint, settings.ws_endpoint, source)
 
     @cached_property
     def venue(self) -> Venue:
         """The venue, claimed for this store (SettingsError, exit 3, where the store is another's)."""
-        venue = self.unclaimed_venue()
+        venue = self.unclaimed_venue
         self._claim(venue)
         return venue
 
-    def unclaimed_venue(self) -> Venue:
-        """Open the venue with a connection of its own (one thread each); does not touch the claim."""
+    @cached_property
+    def unclaimed_venue(self) -> RestVenue:
+        """The venue before the store is bound to it; sends nothing yet."""
         from ordersync_cli.venue import open_venue
+        from ordersync_cli.venue.rest import Tuning
+        from ordersync_cli.venue.transport import Timeouts
 
-        settings = self.settings
+        settings, access = self.settings, self.access
+        tuning = Tuning(
+            timeouts=Timeouts(read=settings.request_timeout.total_seconds()), fills_a_page=settings.fills_page_size
+        )
         return open_venue(
-            self.access,
+            rest_url=access.rest_url,
+            source=access.source,
             budget=self.store.budget,
             clock=self.clock,
             chance=self.chance,
-            orders_page_size=settings.orders_page_size,
-            fills_page_size=settings.fills_page_size,
+            name=settings.venue,
+            simulated=settings.simulated,
+            tuning=tuning,
         )
 
     def feed(self) -> Feed:
         """Make a user channel follower; it connects when started."""
         from ordersync_cli.venue import open_feed
 
-        return open_feed(self.access, venue=self.venue, clock=self.clock, chance=self.chance)
+        return open_feed(self.unclaimed_venue, ws_url=self.access.ws_url, clock=self.clock, chance=self.chance)
 
     @cached_property
     def book(self) -> IncidentBook:
@@ -148,11 +155,13 @@ class Wiring:
         if "store" in self._opened:
             self._opened.remove("store")
             self.store.close()
+        if "unclaimed_venue" in self.__dict__:
+            self.unclaimed_venue.close()
         if self._simulator is not None:
             self._simulator.close()
             self._simulator = None
 
-    def __enter__(self) -> Wiring:
+    def __enter__(self) -> Self:
         """Enter a run."""
         return self
 
@@ -160,8 +169,20 @@ class Wiring:
         """Leave it, closing what was opened."""
         self.close()
 
+    def _make_data_dir(self) -> None:
+        """Make the directory of the default store; one that was named must be there already."""
+        if self.settings.origins["database_url"].kind != "default":
+            return
+        try:
+            self.settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise StoreError(
+                f"The directory {self.settings.data_dir} cannot be made: {error.strerror}. Nothing was written.",
+                "Set ORDERSYNC_DATABASE_URL to a place that can be written.",
+            ) from None
+
     def _embedded(self) -> SimulatorServer:
-        from ordersync_cli.simulator import SimulatorServer, load_faults
+        from ordersync_cli.simulator.server import SimulatorServer, load_faults
 
         if self._simulator is None:
             settings = self.settings
@@ -175,7 +196,7 @@ class Wiring:
         """Bind the store to this venue and the key's portfolio; a known key costs no request."""
         from ordersync_cli.services.ports import Lane
 
-        key = hashlib.sha256(self.access.credentials.name.encode()).hexdigest()[:16]
+        key = hashlib.sha256(self.access.source.load().name.encode()).hexdigest()[:16]
         note = f"portfolio_of_key:{key}"
         with self.store.read() as transaction:
             portfolio = transaction.notes.get(note)

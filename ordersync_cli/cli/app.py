@@ -13,9 +13,19 @@ from ordersync_cli import __version__
 from ordersync_cli.cli.options import REGISTRY, Command, Prepared, parser_of
 
 MODULES = {  # the word the user types -> the module in this package, in the order of the help
+    "place": "place",
+    "watch": "watch",
+    "list": "list",
+    "show": "list",
+    "cancel": "cancel",
+    "resolve": "resolve",
+    "freeze": "freeze",
+    "unfreeze": "freeze",
+    "alerts": "alerts",
     "config": "config",
     "db": "db",
     "simulator": "simulator",
+    "watch": "watch",
 }
 _GROUPS = {
     "config": "Show the settings, or write a file to start from.",

@@ -88,8 +88,7 @@ class Cancelling:
         seen: OrderSeen | None = self.venue.order(name, Lane.SYNC)
         if seen is None:
             raise UnknownOrder(
-                f"Neither the store nor {self.venue.name} knows the order {name}. "
-                "Nothing was sent.",
+                f"Neither the store nor {self.venue.name} knows the order {name}. Nothing was sent.",
                 "See `ordersync list`.",
             )
         return Cancelled(
@@ -101,9 +100,7 @@ class Cancelling:
             exit_code=10,
         )
 
-    def _ask(
-        self, order_ids: Sequence[str], asked: dict[str, tuple[str, int]]
-    ) -> list[Cancelled]:
+    def _ask(self, order_ids: Sequence[str], asked: dict[str, tuple[str, int]]) -> list[Cancelled]:
         try:
             answers = {a.order_id: a for a in self.venue.cancel(order_ids, Lane.SYNC)}
         except VenueUnavailable as problem:
@@ -120,9 +117,7 @@ class Cancelling:
             ]
         return [self._answered(i, *asked[i], answers.get(i)) for i in order_ids]
 
-    def _answered(
-        self, order_id: str, name: str, trade_id: int, answer: CancelAnswer | None
-    ) -> Cancelled:
+    def _answered(self, order_id: str, name: str, trade_id: int, answer: CancelAnswer | None) -> Cancelled:
         if answer is None:
             return Cancelled(
                 wanted=name,

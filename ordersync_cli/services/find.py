@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from ordersync_cli.services.ports import Transaction
 
+_DIGITS = 18  # of a 64-bit number
+
 
 def trade_id_of(transaction: Transaction, wanted: str) -> int | None:
     """Resolve the venue's order id, our client order id or the trade id; None if unknown.
@@ -16,7 +18,7 @@ def trade_id_of(transaction: Transaction, wanted: str) -> int | None:
     ids = transaction.trades.ids_of(client_order_ids=[wanted])
     if wanted in ids:
         return ids[wanted]
-    if wanted.isascii() and wanted.isdigit() and len(wanted) <= 18:
+    if wanted.isascii() and wanted.isdigit() and len(wanted) <= _DIGITS:
         number = int(wanted)
         return number if transaction.trades.load([number], lock=False) else None
     return None

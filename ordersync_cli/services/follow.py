@@ -70,9 +70,7 @@ class Follower:
         if standing.awaits_zero_proof:
             pause = 2.05
         else:
-            pause = next_look(
-                learned, class_of(trade.request), age, looks_done=self._checks, live=False
-            )
+            pause = next_look(learned, class_of(trade.request), age, looks_done=self._checks, live=False)
         self.clock.sleep(max(0.0, min(pause, wait - age)))
 
     @staticmethod
@@ -86,9 +84,7 @@ class Follower:
         with self.store.read() as transaction:
             learned = load_learned(transaction.notes.get("learned_schedule"))
             watched = any(
-                w.role == "driving"
-                and w.feed_state == "live"
-                and (now - w.beat_at).total_seconds() < WATCHER_BEAT
+                w.role == "driving" and w.feed_state == "live" and (now - w.beat_at).total_seconds() < WATCHER_BEAT
                 for w in transaction.watchers.list()
             )
         return learned, watched

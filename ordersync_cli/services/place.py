@@ -170,8 +170,7 @@ class Placing:
         product = self.venue.product(request.product_id, Lane.PLACE)
         if product is None:
             raise UsageError(
-                f"{self.venue.name} does not know the product {request.product_id}. "
-                "Nothing was sent.",
+                f"{self.venue.name} does not know the product {request.product_id}. Nothing was sent.",
                 "Write it like BTC-USD.",
             )
         found = problems(request, product, now=self.venue.now())
@@ -182,8 +181,7 @@ class Placing:
         if limit is not None and (worth is None or worth > limit):
             said = "cannot be told" if worth is None else f"is about {worth:f}"
             raise UsageError(
-                f"The order's value {said}, above the limit of {limit:f} (--max-notional). "
-                "Nothing was sent.",
+                f"The order's value {said}, above the limit of {limit:f} (--max-notional). Nothing was sent.",
                 "Place less, or raise the limit.",
             )
         return product
@@ -249,9 +247,7 @@ class Placing:
             )
 
     def _follow(self, wanted: Wanted, trade: Trade) -> Followed:
-        follower = Follower(
-            store=self.store, venue=self.venue, recorder=self.recorder, clock=self.clock
-        )
+        follower = Follower(store=self.store, venue=self.venue, recorder=self.recorder, clock=self.clock)
         looks_needed = 1 if wanted.id_was_given else 0
         return follower.follow(trade, wait=wanted.wait, at_least=looks_needed)
 
@@ -259,9 +255,7 @@ class Placing:
         with self.store.read() as transaction:
             return transaction.trades.load([trade_id], lock=False)[trade_id]
 
-    def _unknown(
-        self, trade: Trade, answer: PlaceAnswer, problem: BaseException
-    ) -> OutcomeUnknown:
+    def _unknown(self, trade: Trade, answer: PlaceAnswer, problem: BaseException) -> OutcomeUnknown:
         said = problem.message if isinstance(problem, OrdersyncError) else type(problem).__name__
         known = f"order_id {answer.order_id}" if answer.order_id else "no order id"
         return OutcomeUnknown(

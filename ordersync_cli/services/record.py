@@ -37,13 +37,9 @@ class Recorder:
 
     store: Store
     clock: Clock
-    announce: Callable[[Transaction, Sequence[Alarm], Sequence[TradeEvent]], None] = field(
-        default=_nobody
-    )
+    announce: Callable[[Transaction, Sequence[Alarm], Sequence[TradeEvent]], None] = field(default=_nobody)
 
-    def seen(
-        self, observations: Iterable[OrderSeen | FillsSeen], *, source: Source
-    ) -> Recorded:
+    def seen(self, observations: Iterable[OrderSeen | FillsSeen], *, source: Source) -> Recorded:
         """Record what the venue said of any orders, ours or not."""
         batch = list(observations)
         if not batch:
@@ -75,9 +71,7 @@ class Recorder:
             transaction.external.fills(fills)
         return Recorded(changes=recorded.changes, events=recorded.events, external=orders)
 
-    def about(
-        self, trade_id: int, observations: Iterable[Observation], *, source: Source
-    ) -> Recorded:
+    def about(self, trade_id: int, observations: Iterable[Observation], *, source: Source) -> Recorded:
         """Record observations that are known to concern one trade."""
         with self.store.write() as transaction:
             return self._apply(transaction, {trade_id: list(observations)}, source)
@@ -92,20 +86,12 @@ class Recorder:
         """Record observations of known trades inside the caller's transaction."""
         return self._apply(transaction, grouped, source)
 
-    def _owners(
-        self, transaction: Transaction, observations: Sequence[OrderSeen | FillsSeen]
-    ) -> dict[str, int]:
+    def _owners(self, transaction: Transaction, observations: Sequence[OrderSeen | FillsSeen]) -> dict[str, int]:
         order_ids = {o.order_id for o in observations}
-        client_ids = {
-            o.client_order_id
-            for o in observations
-            if isinstance(o, OrderSeen) and o.client_order_id
-        }
+        client_ids = {o.client_order_id for o in observations if isinstance(o, OrderSeen) and o.client_order_id}
         return transaction.trades.ids_of(order_ids, client_ids)
 
-    def _apply(
-        self, transaction: Transaction, grouped: dict[int, list[Observation]], source: Source
-    ) -> Recorded:
+    def _apply(self, transaction: Transaction, grouped: dict[int, list[Observation]], source: Source) -> Recorded:
         if not grouped:
             return Recorded()
         at = self.clock.now()
@@ -121,9 +107,7 @@ class Recorder:
                     changes.append(change)
                 if isinstance(observation, OrderSeen):
                     seen = confirmed.get(trade_id)
-                    confirmed[trade_id] = (
-                        observation.as_of if seen is None else max(seen, observation.as_of)
-                    )
+                    confirmed[trade_id] = observation.as_of if seen is None else max(seen, observation.as_of)
         events = transaction.trades.save(changes, committed_at=self.clock.now())
         quiet = confirmed.keys() - {c.after.trade_id for c in changes}
         if quiet:

@@ -11,7 +11,7 @@ from ordersync_cli.domain.standing import derive
 from ordersync_cli.domain.trade import Change
 from ordersync_cli.errors import UnknownOrder, UsageError
 from ordersync_cli.services.find import trade_id_of
-from ordersync_cli.services.ports import Store, Venue
+from ordersync_cli.services.ports import Store
 from ordersync_cli.services.record import Recorder
 
 WORDS = (
@@ -28,7 +28,6 @@ class Resolving:
     """Settles trades of one store by hand."""
 
     store: Store
-    venue: Venue
     recorder: Recorder
     clock: Clock
 
@@ -56,12 +55,9 @@ class Resolving:
             standing = derive(trade)
             if standing.terminal and trade.settled is None:
                 raise UsageError(
-                    f"Trade {trade_id} has ended already ({standing.order_status.value}); "
-                    "nothing was changed.",
+                    f"Trade {trade_id} has ended already ({standing.order_status.value}); nothing was changed.",
                     f"ordersync show {trade_id}",
                 )
-            settled = SettledByHand(word=word, reason=reason.strip(), at=self.venue.now())
-            recorded = self.recorder.about_in(
-                transaction, {trade_id: [settled]}, source=Source.SYNC
-            )
+            settled = SettledByHand(word=word, reason=reason.strip(), at=self.clock.now())
+            recorded = self.recorder.about_in(transaction, {trade_id: [settled]}, source=Source.SYNC)
         return trade_id, recorded.changes[-1] if recorded.changes else None

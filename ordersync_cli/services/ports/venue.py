@@ -182,9 +182,7 @@ class Venue(Protocol):
         """Get one order; None only for the venue's own 404 NOT_FOUND."""
         ...
 
-    def orders_by_id(
-        self, order_ids: Sequence[str], lane: Lane, cursor: str | None = None
-    ) -> OrderPage:
+    def orders_by_id(self, order_ids: Sequence[str], lane: Lane, cursor: str | None = None) -> OrderPage:
         """Look up at most 100 orders in one request; ids left out prove nothing."""
         ...
 
@@ -201,9 +199,7 @@ class Venue(Protocol):
 
     def fills_of(self, order_ids: Sequence[str], lane: Lane, cursor: str | None = None) -> FillPage: ...
 
-    def fills_booked(
-        self, start: datetime, end: datetime | None, lane: Lane, cursor: str | None = None
-    ) -> FillPage:
+    def fills_booked(self, start: datetime, end: datetime | None, lane: Lane, cursor: str | None = None) -> FillPage:
         """List fills by sequence timestamp in [start, end)."""
         ...
 
