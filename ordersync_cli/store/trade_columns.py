@@ -1,0 +1,247 @@
+"""Turns a trade into the columns of its row and back, without an ORM in between."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from ordersync_cli.domain import codec
+from ordersync_cli.domain.orders import (
+    OrderRequest,
+    OrderStatus,
+    OrderType,
+    Origin,
+    Side,
+    Source,
+    Status,
+    StopDirection,
+    TimeInForce,
+)
+from ordersync_cli.domain.trade import Standing, Trade, VenueOrder
+from ordersync_cli.domain.view import TradeView, book_keeping, columns
+from ordersync_cli.store.values import Values, lenient_number
+
+# What was asked for and how the row came here: written once.
+FACTS = (
+    "bot_id", "product_id", "side", "created_at", "client_order_id", "order_type", "time_in_force",
+    "base_size", "quote_size", "limit_price", "stop_price", "stop_direction", "end_time",
+    "post_only", "origin",
+)  # fmt: skip
+_TIMES = ("submitted_at", "accepted_at", "filled_at", "closed_at", "confirmed_at", "updated_at")
+_DECIMALS = (
+    "filled_size", "average_filled_price", "filled_value", "total_fees", "sync_latency_seconds",
+)  # fmt: skip
+_PLAIN = (
+    "order_id", "status", "order_status", "venue_status", "number_of_fills", "fills_verified",
+    "reason", "source",
+)  # fmt: skip
+_BOOKS = (
+    "attempts", "attempt_at", "not_after", "verdict", "cancel", "settled", "awaits_look",
+    "fills_due",
+)  # fmt: skip
+_EXACT = ("size", "price", "size_usd")
+# What the join decides, and its book-keeping: written at each save.
+DERIVED = (
+    *_PLAIN, *_TIMES, *_DECIMALS, *(f"{name}_exact" for name in _EXACT), *_BOOKS,
+    "written_order_id", "written_status", "written_filled_at",
+)  # fmt: skip
+# A bot's numbers are never overwritten with nothing: it may know what we do not know yet.
+KEPT = (*_EXACT, *(f"written_{name}" for name in _EXACT))
+
+LOADED = (
+    "id", *FACTS, *_BOOKS[:-2], "source", "submitted_at", "accepted_at", "updated_at",
+    "confirmed_at", "sync_latency_seconds", "order_id", "order_status", "status", "filled_at",
+    "size", "price", "size_usd",
+)  # fmt: skip
+VIEWED = (
+    "id", "bot_id", "product_id", "side", "order_type", "client_order_id", "created_at", *_PLAIN,
+    *_TIMES, *_DECIMALS, *(f"{name}_exact" for name in _EXACT), *_EXACT,
+)  # fmt: skip
+
+_ENDED = {Status.COMPLETED.value: OrderStatus.FILLED, Status.FAILED.value: OrderStatus.FAILED}
+_SIDES = {"buy": Side.BUY, "b": Side.BUY, "bid": Side.BUY, "sell": Side.SELL, "s": Side.SELL, "ask": Side.SELL}
+
+
+# ---------------------------------------------------------------------------- writing
+
+
+def facts(trade: Trade, values: Values) -> tuple[Any, ...]:
+    """List the values of FACTS."""
+    asked = trade.request
+    return (
+        asked.bot_id,
+        asked.product_id,
+        asked.side.value,
+        values.time(trade.created_at),
+        asked.client_order_id,
+        asked.order_type.value,
+        None if asked.time_in_force is None else asked.time_in_force.value,
+        values.decimal(asked.base_size),
+        values.decimal(asked.quote_size),
+        values.decimal(asked.limit_price),
+        values.decimal(asked.stop_price),
+        None if asked.stop_direction is None else asked.stop_direction.value,
+        values.time(asked.end_time),
+        asked.post_only,
+        trade.origin.value,
+    )
+
+
+def derived(
+    trade: Trade,
+    standing: Standing,
+    values: Values,
+    own_word: tuple[str, Any] | None = None,
+) -> tuple[Any, ...]:
+    """List the values of DERIVED and KEPT; ``own_word`` is a bot's status and filled_at to be left."""
+    public = {**columns(trade, standing), **book_keeping(trade)}
+    times = [values.time(public[name]) for name in _TIMES]
+    if own_word is not None:
+        public["status"], times[_TIMES.index("filled_at")] = own_word
+    numbers = [None if public[name] is None else float(public[name]) for name in _EXACT]
+    awaits = standing.status is Status.PENDING or standing.awaits_zero_proof
+    return (
+        *(public[name] for name in _PLAIN),
+        *times,
+        *(values.decimal(public[name]) for name in _DECIMALS),
+        *(values.decimal(public[name]) for name in _EXACT),
+        trade.attempts,
+        values.time(trade.attempt_at),
+        values.time(trade.not_after),
+        None if trade.verdict is None else codec.dump_verdict(trade.verdict),
+        None if trade.cancel is None else codec.dump_cancel(trade.cancel),
+        None if trade.settled is None else codec.dump_settled(trade.settled),
+        awaits,
+        standing.fills_due,
+        public["order_id"],
+        public["status"],
+        times[_TIMES.index("filled_at")],
+        *numbers,
+        *numbers,
+    )
+
+
+# ---------------------------------------------------------------------------- reading
+
+
+def trade_of(row: Mapping[str, Any], orders: tuple[VenueOrder, ...], values: Values) -> Trade | None:
+    """Build a trade from its row and registers; None for a bot's row without a readable side."""
+    request = _request(row, values)
+    if request is None:
+        return None
+    return Trade(
+        request=request,
+        created_at=values.moment(row["created_at"]) or datetime(1970, 1, 1, tzinfo=UTC),
+        trade_id=row["id"],
+        origin=Origin(row["origin"] or Origin.FOREIGN),
+        attempts=row["attempts"] or 0,
+        attempt_at=values.moment(row["attempt_at"]),
+        not_after=values.moment(row["not_after"]),
+        verdict=None if row["verdict"] is None else codec.load_verdict(row["verdict"]),
+        cancel=None if row["cancel"] is None else codec.load_cancel(row["cancel"]),
+        settled=None if row["settled"] is None else codec.load_settled(row["settled"]),
+        orders=orders,
+        source=Source(row["source"] or Source.IMPORT),
+        submitted_at=values.moment(row["submitted_at"]),
+        accepted_at=values.moment(row["accepted_at"]),
+        updated_at=values.moment(row["updated_at"]),
+        confirmed_at=values.moment(row["confirmed_at"]),
+        sync_latency_seconds=values.number(row["sync_latency_seconds"]),
+    )
+
+
+def view_of(row: Mapping[str, Any], values: Values) -> TradeView:
+    """Build the public view of a row, whoever wrote it."""
+    exact = {n: values.number(row[f"{n}_exact"]) for n in _EXACT}
+    if row["order_status"] is None:  # a bot's own row that nobody has followed yet
+        exact = {n: lenient_number(row[n]) for n in _EXACT}
+    side = read_side(row["side"])
+    return TradeView(
+        trade_id=row["id"],
+        bot_id=_whole(row["bot_id"]),
+        product_id=str(row["product_id"] or ""),
+        side=str(row["side"] or "") if side is None else side.value,
+        order_type=row["order_type"],
+        client_order_id=row["client_order_id"],
+        order_id=row["order_id"] or None,
+        status=read_status(row["status"]),
+        order_status=row["order_status"] or order_status_of_bot(row).value,
+        venue_status=row["venue_status"],
+        **exact,
+        **{name: values.number(row[name]) for name in _DECIMALS},
+        number_of_fills=row["number_of_fills"],
+        fills_verified=bool(row["fills_verified"]),
+        reason=row["reason"],
+        created_at=values.moment(row["created_at"]) or datetime(1970, 1, 1, tzinfo=UTC),
+        **{name: values.moment(row[name]) for name in _TIMES},
+        source=row["source"],
+    )
+
+
+def read_status(word: Any) -> str:
+    """Read the status of a row whoever wrote it: what ends nothing is pending."""
+    lowered = str(word or "").strip().lower()
+    return lowered if lowered in _ENDED else Status.PENDING.value
+
+
+def order_status_of_bot(row: Mapping[str, Any]) -> OrderStatus:
+    """Tell where a bot's own row stands by its own word, until the venue has been asked."""
+    ended = _ENDED.get(read_status(row["status"]))
+    return ended or (OrderStatus.OPEN if row["order_id"] else OrderStatus.SUBMITTING)
+
+
+def read_side(word: Any) -> Side | None:
+    """Read a side however a bot spells it; None if unreadable."""
+    return _SIDES.get(str(word or "").strip().lower().rpartition(".")[2])
+
+
+def _request(row: Mapping[str, Any], values: Values) -> OrderRequest | None:
+    if row["order_type"] is None:  # a bot's own row, or one of an adopted table
+        return _bot_request(row)
+    return OrderRequest(
+        product_id=row["product_id"],
+        side=read_side(row["side"]) or Side.BUY,
+        order_type=OrderType(row["order_type"] or OrderType.OTHER),
+        time_in_force=None if row["time_in_force"] is None else TimeInForce(row["time_in_force"]),
+        client_order_id=row["client_order_id"],
+        base_size=values.number(row["base_size"]),
+        quote_size=values.number(row["quote_size"]),
+        limit_price=values.number(row["limit_price"]),
+        stop_price=values.number(row["stop_price"]),
+        stop_direction=None
+        if row["stop_direction"] is None
+        else StopDirection(row["stop_direction"]),
+        end_time=values.moment(row["end_time"]),
+        post_only=bool(row["post_only"]),
+        bot_id=_whole(row["bot_id"]),
+    )
+
+
+def _bot_request(row: Mapping[str, Any]) -> OrderRequest | None:
+    """Read what a bot wrote of its own order; zero stands for "not known"."""
+    side = read_side(row["side"])
+    if side is None:
+        return None
+    return OrderRequest(
+        product_id=str(row["product_id"] or ""),
+        side=side,
+        order_type=OrderType.OTHER,
+        client_order_id=row["client_order_id"],
+        base_size=_asked(row["size"]),
+        quote_size=_asked(row["size_usd"]),
+        limit_price=_asked(row["price"]),
+        bot_id=_whole(row["bot_id"]),
+    )
+
+
+def _asked(value: Any) -> Decimal | None:
+    number = lenient_number(value)
+    return number if number is not None and number > 0 else None
+
+
+def _whole(value: Any) -> int | None:
+    if isinstance(value, int) or (isinstance(value, str) and value.strip().isdigit()):
+        return int(value)
+    return None
