@@ -24,8 +24,8 @@ class Recorded:
     external: tuple[OrderSeen, ...] = ()
 
 
-def _nobody(_: Transaction, __: Sequence[Alarm], ___: Sequence[TradeEvent]) -> None:
-    return
+def announce_nothing(_: Transaction, __: Sequence[Alarm], ___: Sequence[TradeEvent]) -> None:
+    """Tell nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Recorder:
 
     store: Store
     clock: Clock
-    announce: Callable[[Transaction, Sequence[Alarm], Sequence[TradeEvent]], None] = field(default=_nobody)
+    announce: Callable[[Transaction, Sequence[Alarm], Sequence[TradeEvent]], None] = field(default=announce_nothing)
 
     def seen(self, observations: Iterable[OrderSeen | FillsSeen], *, source: Source) -> Recorded:
         """Record what the venue said of any orders, ours or not."""

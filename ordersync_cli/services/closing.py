@@ -1,0 +1,92 @@
+"""Ends a pass: which breaks are gone, what the result is, and what a person must hear of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from ordersync_cli.domain.orders import OrderStatus, Status
+from ordersync_cli.domain.view import TradeView
+from ordersync_cli.services.differences import UNTIL_ACCEPTED
+from ordersync_cli.services.pass_report import Found, PassReport
+from ordersync_cli.services.ports import StoredBreak, TradeFilter, Transaction
+from ordersync_cli.services.work import Work
+
+SETTLED_FEED = timedelta(seconds=30)  # a feed that was live this long should have told of it
+FEED_GRACE = 5.0  # seconds that a frame may be late
+
+
+def close_pass(work: Work, *, requests: int) -> PassReport:
+    """Resolve what is gone and sum the pass up; the caller writes the run's row."""
+    at = work.clock.now()
+    with work.store.write() as transaction:
+        if work.lease is not None:
+            transaction.fence(work.lease)
+        over = [row for row in work.tally.not_found_again() if _is_gone(transaction, work, row)]
+        for row in over:
+            transaction.breaks.resolve(row.key, [row.kind], at, "gone: a later pass did not find it again")
+        _sound_drift(transaction, work, at)
+        alerts = sum(1 for i in transaction.incidents.between(work.started_at, at) if i.opened_at >= work.started_at)
+    gone = {(row.kind, row.key) for row in over}
+    breaks = (*work.tally.found.values(), *work.tally.still_open(gone))
+    return PassReport(
+        run_id=work.run_id,
+        mode=work.mode,
+        dry_run=work.dry,
+        started_at=work.started_at,
+        finished_at=at,
+        checked=len(work.tally.checked),
+        details=tuple(work.tally.details.values()),
+        breaks=breaks,
+        adopted=work.tally.adopted,
+        fills_added=work.tally.fills_added,
+        requests=requests,
+        alerts=alerts,
+        result=_result(work, breaks),
+        notes=tuple(work.tally.notes),
+    )
+
+
+def _result(work: Work, breaks: Iterable[Found]) -> str:
+    if any(found.severity == "open" for found in breaks):
+        return "breaks"
+    return "drift" if work.tally.details or work.tally.adopted else "in_sync"
+
+
+def _is_gone(transaction: Transaction, work: Work, row: StoredBreak) -> bool:
+    """Tell whether the cause of an open break was looked for in this pass and is not there any more."""
+    if row.kind in UNTIL_ACCEPTED:
+        return False
+    view = _view(transaction, row)
+    match row.kind:
+        case "unknown_outcome":
+            return view is not None and view.order_status != OrderStatus.SUBMITTING
+        case "missing_fill" | "extra_fill":
+            return view is not None and view.fills_verified
+        case "external_order":
+            return row.key in transaction.trades.ids_of(order_ids=[row.key])
+        case "missing_at_venue" | "stale":
+            return row.key in work.tally.answered or (view is not None and view.status != Status.PENDING)
+        case _:
+            return row.key in work.tally.answered
+
+
+def _view(transaction: Transaction, row: StoredBreak) -> TradeView | None:
+    if row.trade_id is None:
+        return None
+    views = transaction.trades.views(TradeFilter(trade_ids=[row.trade_id]))
+    return views[0] if views else None
+
+
+def _sound_drift(transaction: Transaction, work: Work, at: datetime) -> None:
+    """Sound the alarm where this pass found what a live feed should have told, or a settled row was wrong."""
+    live = any(
+        w.role == "driving" and w.feed_state == "live" and at - w.feed_since > SETTLED_FEED
+        for w in transaction.watchers.list()
+    )
+    missed = [d for d in work.tally.drifted if d.settled or (live and d.age_seconds > FEED_GRACE)]
+    if not missed:
+        return
+    first = missed[0]
+    message = f"a pass repaired {len(missed)} trades that nobody had told of; the first: {first.key} ({first.what})"
+    work.alarm(transaction, "drift_found", "warning", message, None)

@@ -1,0 +1,214 @@
+"""Runs a pass: one at a time by lease, with a row whatever happens, and a report at the end."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from ordersync_cli.clock import Chance, Clock
+from ordersync_cli.domain.orders import Source
+from ordersync_cli.domain.trade import Alarm
+from ordersync_cli.errors import LeaseHeld, OrdersyncError, StoreError, VenueUnavailable
+from ordersync_cli.services.closing import close_pass
+from ordersync_cli.services.contradictions import contradicted
+from ordersync_cli.services.deep import DeepPass
+from ordersync_cli.services.dry_run import DryStore
+from ordersync_cli.services.light import LightPass
+from ordersync_cli.services.looks import Looker
+from ordersync_cli.services.pass_report import PassReport
+from ordersync_cli.services.ports import Lane, Lease, Run, Store, Venue
+from ordersync_cli.services.pulse import Pulse, never
+from ordersync_cli.services.record import Recorder, announce_nothing
+from ordersync_cli.services.tally import Tally
+from ordersync_cli.services.work import Work
+
+LIGHT = "light"
+DEEP = "deep"
+LANES = {LIGHT: Lane.LIGHT, DEEP: Lane.DEEP}
+LEASE_WAIT = 5.0  # seconds
+SAY_AGAIN = timedelta(hours=1)
+_OUTAGE = "outage_said_at"
+
+
+class Outage(VenueUnavailable):
+    """The venue is away; ``said`` when this was told within the last hour already."""
+
+    def __init__(self, cause: VenueUnavailable, *, said: bool) -> None:
+        super().__init__(cause.message, cause.remedy, retry_after=cause.retry_after)
+        self.kind = cause.kind
+        self.said = said
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """How a pass is wanted; ``deadline`` in monotonic seconds."""
+
+    since: datetime | None = None
+    adopt: bool = False
+    dry_run: bool = False
+    stopping: Callable[[], bool] = never
+    deadline: float | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Passes:
+    """The light and the deep pass over one store and one venue.
+
+    ``beating``: keep the lease beating from a thread while a look-up waits (real time only).
+    """
+
+    store: Store
+    venue: Venue
+    recorder: Recorder
+    clock: Clock
+    chance: Chance
+    beating: bool = False
+    lease_wait: float = LEASE_WAIT
+    host: str = field(default_factory=platform.node)
+    pid: int = field(default_factory=os.getpid)
+
+    def light(self, lease: Lease | None = None, wish: Wish | None = None) -> PassReport:
+        """Settle what is pending. Raises LeaseHeld (12), Outage (6) and what the venue or store raise."""
+        return self._run(LIGHT, lease, wish or Wish())
+
+    def deep(self, lease: Lease | None = None, wish: Wish | None = None) -> PassReport:
+        """Hold everything that the venue lists against every stored trade. Raises as `light` does."""
+        return self._run(DEEP, lease, wish or Wish())
+
+    def _run(self, mode: str, lease: Lease | None, wish: Wish) -> PassReport:
+        run = Run(run_id=self.chance.uuid(), mode=mode, started_at=self.clock.now(), host=self.host, pid=self.pid)
+        if wish.dry_run:
+            return self._pass(self._work(run, None, wish), wish)
+        held = lease or self._acquire(run)
+        try:
+            self._start(run, held)
+            work = self._work(run, held, wish)
+            try:
+                with work.pulse.beating() if self.beating else nullcontext():
+                    report = self._pass(work, wish)
+            except BaseException as failure:
+                said = self._failed(run, held, failure)
+                if isinstance(failure, VenueUnavailable):
+                    raise Outage(failure, said=said) from failure
+                raise
+            self._finished(run, held, report)
+            return report
+        finally:
+            if lease is None:
+                self.store.leases.release(held)
+
+    def _acquire(self, run: Run) -> Lease:
+        holder = f"{self.host}:{self.pid}:{run.run_id}"
+        held = self.store.leases.acquire(run.mode, holder, self.lease_wait)
+        if held is None:
+            with self.store.write() as transaction:
+                at = self.clock.now()
+                transaction.runs.start(run, None)
+                ended = replace(run, finished_at=at, result="skipped", exit_code=LeaseHeld.exit_code)
+                transaction.runs.finish(ended, None)
+            raise LeaseHeld(
+                f"Another {run.mode} pass is running on this store; this one did nothing.",
+                "Nothing to do: the other one goes on.",
+            )
+        return held
+
+    def _start(self, run: Run, lease: Lease) -> None:
+        """Write the run's row, and close what a killed holder left open."""
+        with self.store.write() as transaction:
+            transaction.fence(lease)
+            died = transaction.runs.close_died(run.mode, run.started_at)
+            alarms = [
+                Alarm(
+                    rule="run_died",
+                    severity="warning",
+                    message=f"the {d.mode} pass of {d.started_at:%Y-%m-%dT%H:%M:%SZ} on {d.host} died (pid {d.pid})",
+                )
+                for d in died
+            ]
+            transaction.runs.start(run, lease)
+            if alarms:
+                self.recorder.announce(transaction, alarms, [])
+
+    def _work(self, run: Run, lease: Lease | None, wish: Wish) -> Work:
+        dry = wish.dry_run
+        with self.store.read() as transaction:
+            known = {(b.kind, b.key): b for b in transaction.breaks.open()}
+        recorder = replace(self.recorder, announce=announce_nothing) if dry else self.recorder
+        return Work(
+            run_id=run.run_id,
+            store=DryStore(self.store) if dry else self.store,
+            venue=self.venue,
+            recorder=recorder,
+            clock=self.clock,
+            chance=self.chance,
+            lane=LANES[run.mode],
+            looker=Looker(self.venue, self.clock),
+            pulse=Pulse(self.store.leases, lease, self.clock, wish.stopping, wish.deadline),
+            tally=Tally(now=run.started_at, known=known),
+            lease=lease,
+            source=Source.RECONCILE,
+            dry=dry,
+            contradicted=contradicted(self.store),
+            mode=run.mode,
+            started_at=run.started_at,
+        )
+
+    def _pass(self, work: Work, wish: Wish) -> PassReport:
+        before = self.venue.requests_made
+        if work.mode == LIGHT:
+            LightPass(work=work, since=wish.since).run()
+        else:
+            DeepPass(work=work, since=wish.since, adopt=wish.adopt).run()
+        return close_pass(work, requests=self.venue.requests_made - before)
+
+    def _finished(self, run: Run, lease: Lease, report: PassReport) -> None:
+        ended = replace(
+            run,
+            finished_at=report.finished_at,
+            result=report.result,
+            exit_code=report.exit_code,
+            checked=report.checked,
+            updated_count=report.updated_count,
+            fills_added=report.fills_added,
+            adopted=report.adopted,
+            requests=report.requests,
+            open_breaks=sum(1 for b in report.breaks if b.severity == "open"),
+        )
+        with self.store.write() as transaction:
+            transaction.runs.finish(ended, lease)
+            if transaction.notes.get(_OUTAGE) is not None:
+                transaction.notes.set(_OUTAGE, None)
+
+    def _failed(self, run: Run, lease: Lease, failure: BaseException) -> bool:
+        """Write how the run ended; tells whether this outage was told within the last hour already.
+
+        Nothing is written under a lease that was lost, or into a store that fails: the next run
+        closes the row as died.
+        """
+        at = self.clock.now()
+        exit_code, message = _ending(failure)
+        ended = replace(run, finished_at=at, result="failed", exit_code=exit_code, message=message)
+        said = False
+        try:
+            with self.store.write() as transaction:
+                transaction.runs.finish(ended, lease)
+                if isinstance(failure, VenueUnavailable):
+                    noted = transaction.notes.get(_OUTAGE)
+                    said = noted is not None and at - datetime.fromisoformat(noted) < SAY_AGAIN
+                    if not said:
+                        transaction.notes.set(_OUTAGE, at.isoformat())
+        except (StoreError, LeaseHeld):
+            return False
+        return said
+
+
+def _ending(failure: BaseException) -> tuple[int, str]:
+    if isinstance(failure, OrdersyncError):
+        return failure.exit_code, failure.message
+    if isinstance(failure, KeyboardInterrupt):
+        return 130, "interrupted"
+    return 1, f"a bug: {type(failure).__name__}"

@@ -1,0 +1,63 @@
+"""Sends stored wishes to cancel whose order id became known, or whose answer was lost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from ordersync_cli.domain.observations import CancelSeen, CancelStep
+from ordersync_cli.domain.standing import derive
+from ordersync_cli.domain.trade import Trade
+from ordersync_cli.services.ports import CancelAnswer
+from ordersync_cli.services.work import Work
+
+MOST_AT_ONCE = 100  # Coinbase docs, Cancel Orders: at most 100 ids a request
+IN_FLIGHT = timedelta(seconds=5)  # a younger wish is still being sent by whoever stored it
+ON_ITS_WAY = "DUPLICATE_CANCEL_REQUEST"  # an earlier request was accepted: not a refusal
+
+
+def send_wishes(work: Work, trade_ids: Sequence[int]) -> int:
+    """Ask the venue to cancel what somebody wished to cancel; returns how many were asked for.
+
+    A dry run sends nothing. The answer is stored; only the venue's word ends an order.
+    """
+    if work.dry:
+        return 0
+    asked = 0
+    for start in range(0, len(trade_ids), MOST_AT_ONCE):
+        with work.store.read() as transaction:
+            trades = transaction.trades.load(trade_ids[start : start + MOST_AT_ONCE], lock=False)
+        due = {str(derive(t).order_id): t for t in trades.values() if _is_due(work, t)}
+        if not due:
+            continue
+        work.pulse.step()
+        answers = work.venue.cancel(list(due), work.lane)
+        at = work.venue.now()
+        told = {}
+        for answer in answers:
+            trade = due.get(answer.order_id)
+            if trade is not None and trade.cancel is not None and trade.trade_id is not None:
+                told[trade.trade_id] = [_answered(trade.cancel, answer, at=at)]
+        work.record_about(told)
+        asked += len(due)
+    return asked
+
+
+def _is_due(work: Work, trade: Trade) -> bool:
+    standing = derive(trade)
+    cancel = trade.cancel
+    if cancel is None or cancel.step is not CancelStep.REQUESTED:
+        return False
+    if standing.order_id is None or standing.terminal:
+        return False
+    return work.venue.now() - cancel.requested_at >= IN_FLIGHT
+
+
+def _answered(wish: CancelSeen, answer: CancelAnswer, *, at: datetime) -> CancelSeen:
+    accepted = answer.accepted or answer.reason == ON_ITS_WAY
+    return CancelSeen(
+        requested_at=wish.requested_at,
+        step=CancelStep.ACCEPTED if accepted else CancelStep.REFUSED,
+        answered_at=at,
+        reason=None if accepted else answer.reason,
+    )
