@@ -133,7 +133,7 @@ def _output_of(line: Sequence[str]) -> Output:
     """Guess the output of a line that could not be parsed."""
     before = list(line[: line.index("--")]) if "--" in line else list(line)
     venue = None
-    for word, following in zip(before, [*before[1:], ""], strict=True):
+    for word, following in zip(before, [*before, ""][1:], strict=True):
         if word == "--venue" or word.startswith("--venue="):
             venue = word.partition("=")[2] or following
     simulated = looks_simulated({"venue": venue}, os.environ)
