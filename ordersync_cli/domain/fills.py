@@ -109,9 +109,14 @@ def verified(fills: Sequence[Fill], figures: Figures | None) -> bool:
     """
     if figures is None:
         return False
-    if any(fill.trade_type in ADJUSTMENTS for fill in fills):
+    if is_adjusted(fills):
         return explains(fills, figures) and figures.number_of_fills in _counts(fills)
     return len(fills) == figures.number_of_fills and _sums_to(_plain_parts(fills), figures)
+
+
+def is_adjusted(fills: Sequence[Fill]) -> bool:
+    """Tell whether the venue has booked a reversal or a correction."""
+    return any(fill.trade_type in ADJUSTMENTS for fill in fills)
 
 
 def explains(fills: Sequence[Fill], figures: Figures) -> bool:

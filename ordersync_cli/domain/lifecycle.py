@@ -14,7 +14,7 @@ from ordersync_cli.domain.orders import NOTHING_FILLED, Fill, Source
 from ordersync_cli.domain.registers import fragment
 from ordersync_cli.domain.standing import derive
 from ordersync_cli.domain.trade import Change, Standing, Trade, VenueOrder
-from ordersync_cli.domain.view import columns
+from ordersync_cli.domain.view import accepted_at, columns
 
 
 def observe(trade: Trade, observation: Observation, *, source: Source, at: datetime) -> Change:
@@ -31,7 +31,7 @@ def observe(trade: Trade, observation: Observation, *, source: Source, at: datet
     after = replace(
         joined,
         source=source if public else trade.source,
-        accepted_at=now.accepted_at or trade.accepted_at,
+        accepted_at=accepted_at(joined, now),
         confirmed_at=_confirmed_at(joined, observation),
     )
     return Change(

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from ordersync_cli.domain.decimals import ZERO, canonical
-from ordersync_cli.domain.fills import clean
+from ordersync_cli.domain.fills import clean, union
 from ordersync_cli.domain.matching import Match, compare, needs_match
 from ordersync_cli.domain.observations import (
     AbsenceProven,
@@ -118,7 +118,7 @@ def _group(seen: OrderSeen, figures: Figures | None, *, terminal: bool) -> Keyed
 
 
 def _listing(seen: FillsSeen) -> VenueOrder:
-    rows = tuple(clean(fill) for fill in seen.fills if fill.order_id == seen.order_id)
+    rows = union((), tuple(clean(fill) for fill in seen.fills if fill.order_id == seen.order_id))
     return VenueOrder(
         order_id=seen.order_id,
         fills=rows,

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from ordersync_cli.domain.decimals import ZERO
-from ordersync_cli.domain.fills import explains, last_fill_time, verified
+from ordersync_cli.domain.fills import explains, is_adjusted, last_fill_time, verified
 from ordersync_cli.domain.matching import CLIENT_ORDER_ID_IN_USE, id_in_use, ours
 from ordersync_cli.domain.observations import CancelStep
 from ordersync_cli.domain.orders import Figures, OrderStatus, Origin, Status
@@ -50,17 +50,22 @@ def derive(trade: Trade) -> Standing:
 def totals(order: VenueOrder) -> Figures | None:
     """Choose the figures in force: the largest, or newer smaller ones that the fills explain.
 
-    A REVERSAL lowers the venue's totals; a stale look shows lower totals too. Only fills that
-    give exactly the newest REST figures under one reading tell the two apart.
+    A REVERSAL lowers the venue's totals; a stale or lagging look shows lower totals too, and a
+    lagging list of fills agrees with it. So smaller figures count only where they are newer, an
+    adjustment was booked, and the fills give exactly them under one reading.
     """
-    if order.figures is None:
+    largest, newest = order.figures, order.rest_figures
+    if largest is None:
         return None
-    largest = order.figures.figures
-    if order.rest_figures is not None:
-        newest = order.rest_figures.figures
-        if newest.filled_size < largest.filled_size and explains(order.fills, newest):
-            return newest
-    return largest
+    if (
+        newest is not None
+        and newest.figures.filled_size < largest.figures.filled_size
+        and newest.as_of > largest.as_of
+        and is_adjusted(order.fills)
+        and explains(order.fills, newest.figures)
+    ):
+        return newest.figures
+    return largest.figures
 
 
 def is_zero(figures: Figures) -> bool:

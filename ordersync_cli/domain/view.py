@@ -7,6 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from ordersync_cli.domain.orders import Origin
 from ordersync_cli.domain.trade import Standing, Trade
 
 
@@ -82,10 +83,17 @@ def columns(trade: Trade, standing: Standing) -> dict[str, Any]:
         "reason": standing.reason,
         "created_at": trade.created_at,
         "submitted_at": trade.submitted_at,
-        "accepted_at": standing.accepted_at or trade.accepted_at,
+        "accepted_at": accepted_at(trade, standing),
         "filled_at": standing.filled_at,
         "closed_at": standing.closed_at,
     }
+
+
+def accepted_at(trade: Trade, standing: Standing) -> datetime | None:
+    """Tell when the venue took the order; a row from elsewhere may have brought its own time."""
+    if trade.origin is Origin.PLACED:
+        return standing.accepted_at
+    return standing.accepted_at or trade.accepted_at
 
 
 def book_keeping(trade: Trade) -> dict[str, Any]:
