@@ -76,9 +76,7 @@ class FileBucket:
 
     def _connect(self) -> sqlite3.Connection:
         assert self._at.path is not None
-        connection = sqlite3.connect(
-            self._at.path, timeout=10, isolation_level=None, check_same_thread=False
-        )
+        connection = sqlite3.connect(self._at.path, timeout=10, isolation_level=None, check_same_thread=False)
         try:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=OFF")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,9 +41,7 @@ class Context:
         """Raise LeaseLost unless the lease is still held; its row stays locked until the commit."""
         if lease is None:
             return
-        row = self.sql.row(
-            f"SELECT holder, token FROM leases WHERE name = ?{self.sql.for_update}", (lease.name,)
-        )
+        row = self.sql.row(f"SELECT holder, token FROM leases WHERE name = ?{self.sql.for_update}", (lease.name,))
         if row is None or tuple(row) != (lease.holder, lease.token):
             raise LeaseLost(
                 f"The lease {lease.name} was taken over by another process; nothing was written.",

@@ -42,10 +42,7 @@ class Externals:
 
     def list(self, limit: int = 1000) -> list[VenueOrder]:
         """List external orders, the last seen first."""
-        text = (
-            "SELECT order_id FROM venue_orders WHERE trade_id IS NULL "
-            "ORDER BY updated_at DESC, order_id LIMIT ?"
-        )
+        text = "SELECT order_id FROM venue_orders WHERE trade_id IS NULL ORDER BY updated_at DESC, order_id LIMIT ?"
         wanted = [order_id for (order_id,) in self._sql.rows(text, (limit,))]
         found = external_of(self._sql, wanted)
         return [found[order_id] for order_id in wanted]
@@ -69,7 +66,5 @@ class Externals:
 
 def _anybody(seen: OrderSeen, now: datetime) -> Trade:
     """Stand in for the trade of an order that nobody asked for: nothing is compared with it."""
-    request = OrderRequest(
-        product_id=seen.product_id or "", side=seen.side or Side.BUY, order_type=OrderType.OTHER
-    )
+    request = OrderRequest(product_id=seen.product_id or "", side=seen.side or Side.BUY, order_type=OrderType.OTHER)
     return Trade(request=request, created_at=now, origin=Origin.ADOPTED)

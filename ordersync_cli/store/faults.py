@@ -59,9 +59,7 @@ def _of_sqlite(problem: sqlite3.Error, at: Location) -> StoreError:
         return StoreError(f"The store {at.shown} {said} ({text}). {_NOTHING}", remedy)
     if "no such table" in text or "no such column" in text:
         return _shapeless(text, at)
-    return StoreError(
-        f"The store {at.shown} failed: {text}. {_NOTHING}", "See `ordersync db current`."
-    )
+    return StoreError(f"The store {at.shown} failed: {text}. {_NOTHING}", "See `ordersync db current`.")
 
 
 # ---------------------------------------------------------------------------- Postgres
@@ -106,9 +104,7 @@ def _first_line(problem: Exception) -> str:
 
 
 def _taken(text: str, at: Location) -> StoreError:
-    return AlreadyKnown(
-        f"The store {at.shown} has that id already ({text}). {_NOTHING}", "See `ordersync list`."
-    )
+    return AlreadyKnown(f"The store {at.shown} has that id already ({text}). {_NOTHING}", "See `ordersync list`.")
 
 
 def _refused(text: str, at: Location) -> StoreError:

@@ -17,9 +17,7 @@ _BREAK = Shape(
     frozenset({"money_effect"}),
     {"break_id": "id"},
 )
-_INCIDENT = Shape(
-    "incidents", Incident, frozenset({"opened_at", "last_seen", "resolved_at", "acknowledged_at"})
-)
+_INCIDENT = Shape("incidents", Incident, frozenset({"opened_at", "last_seen", "resolved_at", "acknowledged_at"}))
 
 
 class Breaks:
@@ -45,13 +43,9 @@ class Breaks:
                 )
                 self._write(again)
                 return again
-        return replace(
-            found, break_id=sql.insert(_BREAK.insert("break_id"), _BREAK.row(found, values, "break_id"))
-        )
+        return replace(found, break_id=sql.insert(_BREAK.insert("break_id"), _BREAK.row(found, values, "break_id")))
 
-    def resolve(
-        self, key: str, kinds: Sequence[str] | None, at: datetime, resolution: str
-    ) -> int:
+    def resolve(self, key: str, kinds: Sequence[str] | None, at: datetime, resolution: str) -> int:
         """Close the open breaks of a key (of these kinds only, when given); returns how many."""
         text = "UPDATE breaks SET resolved_at = ?, resolution = ? WHERE key = ? AND resolved_at IS NULL"
         parameters = [self._sql.values.time(at), resolution, key]
@@ -123,8 +117,7 @@ class Incidents:
             severity=incident.severity,
         )
         sql.run(
-            "UPDATE incidents SET count = ?, last_seen = ?, message = ?, severity = ? "
-            "WHERE incident_id = ?",
+            "UPDATE incidents SET count = ?, last_seen = ?, message = ?, severity = ? WHERE incident_id = ?",
             (
                 counted.count,
                 values.time(counted.last_seen),
@@ -145,8 +138,7 @@ class Incidents:
     def acknowledge(self, incident_id: str, at: datetime) -> Incident | None:
         """Note that a person has seen it; None when there is no such incident."""
         self._sql.run(
-            "UPDATE incidents SET acknowledged_at = ? "
-            "WHERE incident_id = ? AND acknowledged_at IS NULL",
+            "UPDATE incidents SET acknowledged_at = ? WHERE incident_id = ? AND acknowledged_at IS NULL",
             (self._sql.values.time(at), incident_id),
         )
         row = self._sql.row(f"{_INCIDENT.select()} WHERE incident_id = ?", (incident_id,))

@@ -47,7 +47,7 @@ class ForeignTable:
         """Read every row by name, by id where there is one, ``size`` at a time: one snapshot."""
         order = " ORDER BY id" if "id" in self.columns else ""
         names = ", ".join(_quoted(name) for name in self.columns)
-        text = f"SELECT {names} FROM trades{order}"  # noqa: S608 (column names, quoted)
+        text = f"SELECT {names} FROM trades{order}"
         try:
             cursor = self._cursor()
             cursor.execute(text)

@@ -18,7 +18,7 @@ _COLUMNS = (
     "filled_at", "client_order_id", "size_exact", "price_exact", "size_usd_exact", "order_type",
     "base_size", "quote_size", "limit_price", "origin", "source", "updated_at",
 )  # fmt: skip
-_INSERT = f"INSERT INTO trades ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))}) RETURNING id"  # noqa: S608
+_INSERT = f"INSERT INTO trades ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))}) RETURNING id"
 _CAME_FROM = (
     "INSERT INTO imports (trade_id, source_key, source, source_id, extra, imported_at) VALUES (?, ?, ?, ?, ?, ?)"
 )
@@ -37,7 +37,7 @@ class ImportRows:
         if not source_keys:
             return {}
         sql = self._sql
-        text = f"SELECT source_key, trade_id FROM imports WHERE {sql.among('source_key')}"  # noqa: S608 (our words)
+        text = f"SELECT source_key, trade_id FROM imports WHERE {sql.among('source_key')}"
         return dict(sql.rows(text, (sql.values.several(source_keys),)))
 
     def take_in(self, rows: Sequence[ForeignRow], source: str, at: datetime) -> list[int]:

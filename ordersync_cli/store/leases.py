@@ -50,8 +50,7 @@ class StoredLeases:
         """Bump the beat (each second); False when it was taken over."""
         with self._database.writing() as sql:
             count = sql.run(
-                "UPDATE leases SET beat = beat + 1, beat_at = ? "
-                "WHERE name = ? AND holder = ? AND token = ?",
+                "UPDATE leases SET beat = beat + 1, beat_at = ? WHERE name = ? AND holder = ? AND token = ?",
                 (sql.values.time(self._clock.now()), lease.name, lease.holder, lease.token),
             )
         return count == 1

@@ -26,26 +26,18 @@ class Outbox:
     def __init__(self, context: Context) -> None:
         self._sql = context.sql
 
-    def put(
-        self, sink: str, key: str, event_id: str, body: Mapping[str, Any], at: datetime
-    ) -> None:
+    def put(self, sink: str, key: str, event_id: str, body: Mapping[str, Any], at: datetime) -> None:
         """Add a message for one sink; typed values become JSON's here."""
         now = self._sql.values.time(at)
         self._sql.run(
-            "INSERT INTO outbox (event_id, sink, key, body, created_at, attempts, due_at) "
-            "VALUES (?, ?, ?, ?, ?, 0, ?)",
+            "INSERT INTO outbox (event_id, sink, key, body, created_at, attempts, due_at) VALUES (?, ?, ?, ?, ?, 0, ?)",
             (event_id, sink, key, json.dumps(plain(body)), now, now),
         )
 
-    def due(
-        self, now: datetime, limit: int, sinks: Collection[str] | None = None
-    ) -> list[Delivery]:
+    def due(self, now: datetime, limit: int, sinks: Collection[str] | None = None) -> list[Delivery]:
         """List what is due, oldest first, and of each (sink, key) only its first undelivered one."""
         sql = self._sql
-        text = (
-            f"SELECT {_COLUMNS} FROM outbox o "
-            f"WHERE delivered_at IS NULL AND due_at <= ? AND {_FIRST_OF_ITS_KEY}"
-        )
+        text = f"SELECT {_COLUMNS} FROM outbox o WHERE delivered_at IS NULL AND due_at <= ? AND {_FIRST_OF_ITS_KEY}"
         parameters: list[Any] = [sql.values.time(now)]
         if sinks is not None:
             text += f" AND {sql.among('sink')}"

@@ -95,8 +95,7 @@ class Notes:
             self._sql.run("DELETE FROM notes WHERE name = ?", (name,))
             return
         self._sql.run(
-            "INSERT INTO notes (name, value) VALUES (?, ?) "
-            "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            "INSERT INTO notes (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
             (name, value),
         )
 

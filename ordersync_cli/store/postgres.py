@@ -14,7 +14,7 @@ from ordersync_cli.store.sql import Sql
 from ordersync_cli.store.urls import Location
 
 if TYPE_CHECKING:
-    import psycopg
+    from psycopg import Connection
 
 CHANNEL = "ordersync"
 ROWS_CHANNEL = "ordersync_rows"  # a trigger on `trades` speaks here: another program wrote a row
@@ -44,7 +44,7 @@ def driver() -> Any:
     return psycopg
 
 
-def connect(at: Location, *, application: str = "ordersync") -> psycopg.Connection[Any]:
+def connect(at: Location, *, application: str = "ordersync") -> Connection[Any]:
     """Connect within 10 s, in UTC, with limits on statements and locks; transactions in our hands."""
     psycopg = driver()
     try:
@@ -55,9 +55,7 @@ def connect(at: Location, *, application: str = "ordersync") -> psycopg.Connecti
             "application_name": given.get("application_name") or application[:60],
             "options": options,
         }
-        connection: psycopg.Connection[Any] = psycopg.connect(
-            at.conninfo, autocommit=True, **settings
-        )
+        connection: Connection[Any] = psycopg.connect(at.conninfo, autocommit=True, **settings)
     except psycopg.Error as problem:
         raise translated(problem, at) from None  # the driver's error may quote the password
     return connection
@@ -72,9 +70,9 @@ class PostgresDatabase:
         self._application = application
         self._errors: type[Exception] = driver().Error
         self._lock = threading.RLock()
-        self._writer: psycopg.Connection[Any] | None = None
-        self._readers: list[psycopg.Connection[Any]] = []
-        self._listener: psycopg.Connection[Any] | None = None
+        self._writer: Connection[Any] | None = None
+        self._readers: list[Connection[Any]] = []
+        self._listener: Connection[Any] | None = None
         self._own_pids: set[int] = set()
         self._inside = False
 
@@ -147,22 +145,22 @@ class PostgresDatabase:
             self._listener.close()
             raise translated(problem, self.at) from problem
 
-    def _opened(self) -> psycopg.Connection[Any]:
+    def _opened(self) -> Connection[Any]:
         if self._writer is None or self._writer.closed:
             self._writer = self._connect()
             self._own_pids.add(self._writer.info.backend_pid)
         return self._writer
 
-    def _connect(self) -> psycopg.Connection[Any]:
+    def _connect(self) -> Connection[Any]:
         return connect(self.at, application=self._application)
 
-    def _execute(self, connection: psycopg.Connection[Any], text: str) -> None:
+    def _execute(self, connection: Connection[Any], text: str) -> None:
         try:
             connection.execute(text.encode())
         except self._errors as problem:
             raise translated(problem, self.at) from problem
 
-    def _roll_back(self, connection: psycopg.Connection[Any]) -> None:
+    def _roll_back(self, connection: Connection[Any]) -> None:
         with suppress(self._errors):
             if not connection.closed:
                 connection.execute(b"ROLLBACK")

@@ -21,15 +21,11 @@ FILL_COLUMNS = (
 _FILLS = ", ".join(FILL_COLUMNS)
 _PUT_FILL = (
     f"INSERT INTO fills ({_FILLS}) VALUES ({', '.join('?' * len(FILL_COLUMNS))}) "
-    "ON CONFLICT (entry_id) DO UPDATE SET "
-    + ", ".join(f"{name} = excluded.{name}" for name in FILL_COLUMNS[1:])
+    "ON CONFLICT (entry_id) DO UPDATE SET " + ", ".join(f"{name} = excluded.{name}" for name in FILL_COLUMNS[1:])
 )
-_ORDER_COLUMNS = (
-    "order_id, trade_id, client_order_id, product_id, mismatch, registers, first_seen_at, updated_at"
-)
+_ORDER_COLUMNS = "order_id, trade_id, client_order_id, product_id, mismatch, registers, first_seen_at, updated_at"
 _UPDATED = ", ".join(
-    f"{name} = excluded.{name}"
-    for name in ("client_order_id", "product_id", "mismatch", "registers", "updated_at")
+    f"{name} = excluded.{name}" for name in ("client_order_id", "product_id", "mismatch", "registers", "updated_at")
 )
 _PUT_CLAIM = (
     f"INSERT INTO venue_orders ({_ORDER_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
@@ -61,8 +57,7 @@ def external_of(sql: Sql, order_ids: Sequence[str], *, lock: bool = False) -> di
     rows = sql.rows(text + (sql.for_update if lock else ""), (sql.values.several(order_ids),))
     fills = fills_of(sql, {order_id for order_id, _ in rows})
     return {
-        order_id: replace(codec.load_order(registers), fills=fills.get(order_id, ()))
-        for order_id, registers in rows
+        order_id: replace(codec.load_order(registers), fills=fills.get(order_id, ())) for order_id, registers in rows
     }
 
 
@@ -85,9 +80,7 @@ def put_fills(sql: Sql, fills: Iterable[Fill]) -> None:
     sql.many(_PUT_FILL, (_fill_row(fill, sql.values) for fill in sorted(fills, key=_entry_id)))
 
 
-def put_claims(
-    sql: Sql, pairs: Iterable[tuple[Trade | None, Trade]], at: datetime
-) -> None:
+def put_claims(sql: Sql, pairs: Iterable[tuple[Trade | None, Trade]], at: datetime) -> None:
     """Write the venue orders of trades that differ from before, with what is new of their fills."""
     rows: list[tuple[Any, ...]] = []
     claimed: list[str] = []
@@ -122,9 +115,7 @@ def put_external(sql: Sql, orders: Iterable[VenueOrder], at: datetime) -> None:
     sql.many(text, [_order_row(order, None, now, mismatch=False) for order in orders])
 
 
-def _order_row(
-    order: VenueOrder, trade_id: int | None, now: Any, *, mismatch: bool
-) -> tuple[Any, ...]:
+def _order_row(order: VenueOrder, trade_id: int | None, now: Any, *, mismatch: bool) -> tuple[Any, ...]:
     registers = codec.dump_order(order)
     return (
         order.order_id,

@@ -7,7 +7,7 @@ from enum import Enum
 from ordersync_cli.errors import SettingsError, StoreError
 from ordersync_cli.store.sql import Sql
 
-REVISIONS = ("0001",)  # of migrations/versions, oldest first
+REVISIONS = ("0001", "0002")  # of migrations/versions, oldest first
 HEAD = REVISIONS[-1]
 SERVES = "schema_serves"  # note: the oldest revision whose programs can work on this schema
 
@@ -65,8 +65,7 @@ def refuse(state: SchemaState, shown: str, revision: str | None) -> None:
     if state is SchemaState.STRANGE:
         raise SettingsError(
             f"The database {shown} holds tables, but it is no store of ordersync. Nothing was changed.",
-            f"Take a bot's table in with `ordersync import {shown} --in-place`, "
-            "or give another --database.",
+            f"Take a bot's table in with `ordersync import {shown} --in-place`, or give another --database.",
         )
 
 

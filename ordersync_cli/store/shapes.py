@@ -42,11 +42,7 @@ class Shape(Generic[T]):
 
     def row(self, value: T, values: Values, without: str = "") -> tuple[Any, ...]:
         """List a value's columns as the database wants them."""
-        return tuple(
-            self._written(name, getattr(value, name), values)
-            for name in self.names
-            if name != without
-        )
+        return tuple(self._written(name, getattr(value, name), values) for name in self.names if name != without)
 
     def read(self, row: Sequence[Any], values: Values) -> T:
         """Build a value from a row of `select`."""

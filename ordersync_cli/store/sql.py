@@ -21,9 +21,7 @@ class Sql:
 
     __slots__ = ("_at", "_connection", "_errors", "for_update", "postgres", "values", "writable")
 
-    def __init__(
-        self, connection: Any, errors: type[Exception], at: Location, *, writable: bool
-    ) -> None:
+    def __init__(self, connection: Any, errors: type[Exception], at: Location, *, writable: bool) -> None:
         self._connection = connection
         self._errors = errors
         self._at = at
@@ -53,6 +51,11 @@ class Sql:
         except self._errors as problem:
             raise translated(problem, self._at) from problem
         return count
+
+    def rows_written(self, text: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """Run a statement that writes and returns rows (RETURNING: SQLite 3.35 or newer)."""
+        self._allow()
+        return self.rows(text, parameters)
 
     def insert(self, text: str, parameters: Sequence[Any]) -> int:
         """Insert one row; returns the id that the database gave it."""

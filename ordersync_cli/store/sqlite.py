@@ -25,9 +25,7 @@ def connect(path: Path, *, reading: bool = False) -> sqlite3.Connection:
     pysqlite's own transactions lost 1,342 of 2,000 updates in a four-process test (decision
     record 0101), hence ``isolation_level=None`` and BEGIN IMMEDIATE.
     """
-    connection = sqlite3.connect(
-        path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False
-    )
+    connection = sqlite3.connect(path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
     try:
         connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
         connection.execute("PRAGMA journal_mode=WAL")

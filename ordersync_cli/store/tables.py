@@ -11,12 +11,13 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 from sqlalchemy import REAL, BigInteger, Double, Index, Integer, Text, text
+from sqlalchemy.types import TypeEngine
 from sqlmodel import Field, SQLModel
 
 from ordersync_cli.store.exact import ExactDecimal
 
-Key = BigInteger().with_variant(Integer(), "sqlite")  # only INTEGER numbers its rows on SQLite
-BotNumber = Double().with_variant(REAL(), "sqlite")  # what a bot's Float column reads
+Key: TypeEngine[int] = BigInteger().with_variant(Integer(), "sqlite")  # only INTEGER numbers its rows on SQLite
+BotNumber: TypeEngine[float] = Double().with_variant(REAL(), "sqlite")  # what a bot's Float column reads
 
 
 def _where(condition: str) -> dict[str, Any]:
@@ -230,9 +231,7 @@ class OutboxRow(SQLModel, table=True):
     """One message to deliver to one sink; rows of one key go out in order."""
 
     __tablename__ = "outbox"
-    __table_args__: ClassVar[Any] = (
-        Index("ix_outbox_waiting", "sink", "key", "id", **_where("delivered_at IS NULL")),
-    )
+    __table_args__: ClassVar[Any] = (Index("ix_outbox_waiting", "sink", "key", "id", **_where("delivered_at IS NULL")),)
 
     id: int | None = Field(default=None, primary_key=True, sa_type=Key)
     event_id: str

@@ -61,7 +61,9 @@ VIEWED = (
 )  # fmt: skip
 
 _ENDED = {Status.COMPLETED.value: OrderStatus.FILLED, Status.FAILED.value: OrderStatus.FAILED}
-_SIDES = {"buy": Side.BUY, "b": Side.BUY, "bid": Side.BUY, "sell": Side.SELL, "s": Side.SELL, "ask": Side.SELL}
+_SPELLINGS = {Side.BUY: ("buy", "b", "bid"), Side.SELL: ("sell", "s", "ask")}
+_ENUMS = ("", "side.", "orderside.")  # str() of an Enum member, as some bots write it
+SIDES = {f"{enum}{word}": side for side, words in _SPELLINGS.items() for word in words for enum in _ENUMS}
 
 
 # ---------------------------------------------------------------------------- writing
@@ -169,13 +171,24 @@ def view_of(row: Mapping[str, Any], values: Values) -> TradeView:
         status=read_status(row["status"]),
         order_status=row["order_status"] or order_status_of_bot(row).value,
         venue_status=row["venue_status"],
-        **exact,
-        **{name: values.number(row[name]) for name in _DECIMALS},
+        size=exact["size"],
+        price=exact["price"],
+        size_usd=exact["size_usd"],
+        filled_size=values.number(row["filled_size"]),
+        average_filled_price=values.number(row["average_filled_price"]),
+        filled_value=values.number(row["filled_value"]),
+        total_fees=values.number(row["total_fees"]),
+        sync_latency_seconds=values.number(row["sync_latency_seconds"]),
         number_of_fills=row["number_of_fills"],
         fills_verified=bool(row["fills_verified"]),
         reason=row["reason"],
         created_at=values.moment(row["created_at"]) or datetime(1970, 1, 1, tzinfo=UTC),
-        **{name: values.moment(row[name]) for name in _TIMES},
+        submitted_at=values.moment(row["submitted_at"]),
+        accepted_at=values.moment(row["accepted_at"]),
+        filled_at=values.moment(row["filled_at"]),
+        closed_at=values.moment(row["closed_at"]),
+        confirmed_at=values.moment(row["confirmed_at"]),
+        updated_at=values.moment(row["updated_at"]),
         source=row["source"],
     )
 
@@ -194,11 +207,11 @@ def order_status_of_bot(row: Mapping[str, Any]) -> OrderStatus:
 
 def read_side(word: Any) -> Side | None:
     """Read a side however a bot spells it; None if unreadable."""
-    return _SIDES.get(str(word or "").strip().lower().rpartition(".")[2])
+    return SIDES.get(str(word or "").strip().lower())
 
 
 def _request(row: Mapping[str, Any], values: Values) -> OrderRequest | None:
-    if row["order_type"] is None:  # a bot's own row, or one of an adopted table
+    if row["origin"] is None or row["order_type"] is None:  # a bot's own row, or of an adopted table
         return _bot_request(row)
     return OrderRequest(
         product_id=row["product_id"],
@@ -210,9 +223,7 @@ def _request(row: Mapping[str, Any], values: Values) -> OrderRequest | None:
         quote_size=values.number(row["quote_size"]),
         limit_price=values.number(row["limit_price"]),
         stop_price=values.number(row["stop_price"]),
-        stop_direction=None
-        if row["stop_direction"] is None
-        else StopDirection(row["stop_direction"]),
+        stop_direction=None if row["stop_direction"] is None else StopDirection(row["stop_direction"]),
         end_time=values.moment(row["end_time"]),
         post_only=bool(row["post_only"]),
         bot_id=_whole(row["bot_id"]),

@@ -27,10 +27,7 @@ class TradeEvents:
     def events_between(self, since: datetime, until: datetime) -> list[TradeEvent]:
         """List events committed in [since, until), oldest first."""
         self._context.flush()
-        text = (
-            f"SELECT {_EVENTS} FROM trade_events "
-            "WHERE committed_at >= ? AND committed_at < ? ORDER BY id"
-        )
+        text = f"SELECT {_EVENTS} FROM trade_events WHERE committed_at >= ? AND committed_at < ? ORDER BY id"
         values = self._sql.values
         rows = self._sql.rows(text, (values.time(since), values.time(until)))
         return [event_of(row, values) for row in rows]

@@ -14,10 +14,9 @@ from ordersync_cli.store.context import Context
 from ordersync_cli.store.schema import overwritten
 
 _VIEWED = ", ".join(trade_columns.VIEWED)
-_UNFOLLOWED = (
-    "order_status IS NULL AND order_id <> '' "
-    "AND LOWER(COALESCE(status, '')) NOT IN ('completed', 'failed')"
-)
+_OF_A_BOT = "order_status IS NULL AND order_id <> '' AND LOWER(COALESCE(status, '')) NOT IN ('completed', 'failed')"
+_READABLE = ", ".join(f"'{word}'" for word in trade_columns.SIDES)
+_UNFOLLOWED = f"{_OF_A_BOT} AND LOWER(TRIM(side)) IN ({_READABLE})"
 
 
 class TradeLists:
@@ -56,10 +55,7 @@ class TradeLists:
 
     def pending_ids(self) -> list[int]:
         """List trades that must still be asked for, a bot's own pending rows included."""
-        text = (
-            "SELECT id FROM trades WHERE awaits_look "
-            f"UNION SELECT id FROM trades WHERE {_UNFOLLOWED} ORDER BY id"
-        )
+        text = f"SELECT id FROM trades WHERE awaits_look UNION SELECT id FROM trades WHERE {_UNFOLLOWED} ORDER BY id"
         return [trade_id for (trade_id,) in self._sql.rows(text)]
 
     def unverified_ids(self, limit: int) -> list[int]:
@@ -79,9 +75,9 @@ class TradeLists:
 
     def unreadable(self) -> dict[int, str]:
         """Name a bot's own pending rows that cannot be followed, each with what is wrong."""
-        text = f"SELECT id, side FROM trades WHERE {_UNFOLLOWED} ORDER BY id"
+        text = f"SELECT id, side FROM trades WHERE {_OF_A_BOT} ORDER BY id"
         return {
-            trade_id: f"side is {side!r}"
+            trade_id: f"its side reads {side!r}"
             for trade_id, side in self._sql.rows(text)
             if trade_columns.read_side(side) is None
         }

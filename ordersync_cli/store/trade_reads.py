@@ -22,11 +22,10 @@ class TradeReads:
         self._context = context
         self._sql = context.sql
 
-    def ids_of(
-        self, order_ids: Iterable[str] = (), client_order_ids: Iterable[str] = ()
-    ) -> dict[str, int]:
+    def ids_of(self, order_ids: Iterable[str] = (), client_order_ids: Iterable[str] = ()) -> dict[str, int]:
         """Find which trade claims each id: its row first, then the registers, the oldest trade first."""
-        sql, found = self._sql, {}
+        sql = self._sql
+        found: dict[str, int] = {}
         orders, clients = sorted(set(order_ids)), sorted(set(client_order_ids))
         if clients:
             text = f"SELECT client_order_id, id FROM trades WHERE {sql.among('client_order_id')}"
@@ -70,9 +69,7 @@ class TradeReads:
         unfollowed = {
             row["order_id"]: row["id"]
             for row in rows
-            if row["origin"] in {None, Origin.FOREIGN, Origin.IMPORTED}
-            and row["order_id"]
-            and row["id"] not in orders
+            if row["origin"] in {None, Origin.FOREIGN, Origin.IMPORTED} and row["order_id"] and row["id"] not in orders
         }
         if unfollowed:  # a row that names an order: whatever was seen of it as an external one counts
             seen = external_of(self._sql, list(unfollowed))

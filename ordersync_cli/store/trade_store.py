@@ -65,7 +65,7 @@ class UnitOfWork:
 
     @cached_property
     def imports(self) -> ImportRows:
-        """Rows that an import brings."""
+        """What came from where by `import`."""
         return ImportRows(self._context)
 
     @cached_property
@@ -86,9 +86,7 @@ class UnitOfWork:
 class TradeStore:
     """One open store (the port `Store`)."""
 
-    def __init__(
-        self, database: Database, clock: Clock, chance: Chance, requests_per_second: float
-    ) -> None:
+    def __init__(self, database: Database, clock: Clock, chance: Chance, requests_per_second: float) -> None:
         self._database = database
         self._clock = clock
         self._chance = chance

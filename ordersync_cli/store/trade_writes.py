@@ -14,8 +14,8 @@ from ordersync_cli.domain.trade import Change, Standing, Trade
 from ordersync_cli.services.ports import TradeEvent
 from ordersync_cli.store.context import Context
 from ordersync_cli.store.registers import put_claims
-from ordersync_cli.store.trade_reads import TradeReads
 from ordersync_cli.store.trade_columns import DERIVED, FACTS, KEPT, derived, facts, read_status
+from ordersync_cli.store.trade_reads import TradeReads
 
 _INSERT = (
     f"INSERT INTO trades ({', '.join((*FACTS, *DERIVED, *KEPT))}) "
@@ -129,12 +129,8 @@ class TradeWrites:
         """Write confirmed_at of many trades in one batch; it only moves forward."""
         values = self._sql.values
         self._sql.many(
-            "UPDATE trades SET confirmed_at = ? "
-            "WHERE id = ? AND (confirmed_at IS NULL OR confirmed_at < ?)",
-            [
-                (values.time(at), trade_id, values.time(at))
-                for trade_id, at in sorted(confirmed.items())
-            ],
+            "UPDATE trades SET confirmed_at = ? WHERE id = ? AND (confirmed_at IS NULL OR confirmed_at < ?)",
+            [(values.time(at), trade_id, values.time(at)) for trade_id, at in sorted(confirmed.items())],
         )
 
     def rewrite(self, trade_ids: Sequence[int]) -> list[int]:
@@ -145,9 +141,7 @@ class TradeWrites:
 
     # ------------------------------------------------------------------ inside
 
-    def _booked(
-        self, change: Change, at: datetime, latency: Decimal | None, known: Trade | None
-    ) -> Trade:
+    def _booked(self, change: Change, at: datetime, latency: Decimal | None, known: Trade | None) -> Trade:
         after = change.after
         if known is not None:  # an earlier change of this batch wrote the books already
             after = replace(
@@ -211,9 +205,7 @@ class TradeWrites:
         word, filled_at = self._context.own_words.get(trade.trade_id or 0, (None, None))
         return (word or "", filled_at) if read_status(word) != Status.PENDING else None
 
-    def _event_of(
-        self, change: Change, trade: Trade, at: datetime, latency: Decimal | None
-    ) -> TradeEvent:
+    def _event_of(self, change: Change, trade: Trade, at: datetime, latency: Decimal | None) -> TradeEvent:
         word, _ = self._context.own_words.get(trade.trade_id or 0, (None, None))
         bots_own = trade.trade_id in self._context.unstored and word is not None
         event = self._event(trade, change.now, _kind(change), seen_at=change.seen_at, at=at)
@@ -227,9 +219,7 @@ class TradeWrites:
             detail="clock_suspect: the venue's time is after the commit" if suspect else None,
         )
 
-    def _event(
-        self, trade: Trade, standing: Standing, kind: str, *, seen_at: datetime, at: datetime
-    ) -> TradeEvent:
+    def _event(self, trade: Trade, standing: Standing, kind: str, *, seen_at: datetime, at: datetime) -> TradeEvent:
         assert trade.trade_id is not None
         figures = standing.figures
         return TradeEvent(

@@ -90,14 +90,10 @@ def locked(at: Location) -> Iterator[tuple[Connection, Sql]]:
 def engine_of(at: Location) -> Engine:
     """Build an SQLAlchemy engine on the store's own connections, with BEGIN IMMEDIATE on SQLite."""
     if at.postgres:
-        return create_engine(
-            "postgresql+psycopg://", creator=lambda: _plain_postgres(at), poolclass=pool.NullPool
-        )
+        return create_engine("postgresql+psycopg://", creator=lambda: _plain_postgres(at), poolclass=pool.NullPool)
     path = at.path
     assert path is not None
-    engine = create_engine(
-        "sqlite://", creator=lambda: sqlite.connect(path), poolclass=pool.NullPool
-    )
+    engine = create_engine("sqlite://", creator=lambda: sqlite.connect(path), poolclass=pool.NullPool)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:

@@ -55,9 +55,7 @@ def masked(text: str) -> str:
 
 def _file(rest: str) -> Location:
     if not rest.startswith("/") or rest == "/" or rest.endswith("/"):
-        raise SettingsError(
-            f"sqlite://{rest} names no file; a store in memory could not be shared.", _REMEDY
-        )
+        raise SettingsError(f"sqlite://{rest} names no file; a store in memory could not be shared.", _REMEDY)
     path = Path(rest[1:]).expanduser()
     return Location(path=path, shown=f"sqlite:///{path}")
 

@@ -83,6 +83,22 @@ class TradeTable(Protocol):
         """List rows that another program inserted or overwrote and that have no registers yet."""
         ...
 
+    def overwritten_ids(self) -> list[int]:
+        """List followed trades in which another program overwrote what the join had derived."""
+        ...
+
+    def rewrite(self, trade_ids: Sequence[int]) -> list[int]:
+        """Write again what the join says of these trades; returns those that were written."""
+        ...
+
+    def unreadable(self) -> dict[int, str]:
+        """Name rows of a bot that cannot be followed (they are never loaded), each with what is wrong."""
+        ...
+
+    def events_between(self, since: datetime, until: datetime) -> list[TradeEvent]:
+        """List the audit events committed in [since, until), oldest first."""
+        ...
+
     def sample_terminal(self, since: datetime, limit: int, draw: int) -> list[int]:
         """Draw distinct terminal trades touched since then, seeded by ``draw``."""
         ...

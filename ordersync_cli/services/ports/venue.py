@@ -31,6 +31,10 @@ class Budget(Protocol):
         """Wait until this lane may ask; raises BudgetExhausted after its patience."""
         ...
 
+    def spend(self) -> None:
+        """Count a request that waits for nobody: the POST of an order."""
+        ...
+
     def penalise(self, seconds: float) -> None:
         """The venue said 429: let nobody ask for that many seconds (orders still go)."""
         ...

@@ -15,7 +15,7 @@ depends_on = None
 EXACT = sa.Text().with_variant(sa.Numeric(), "postgresql")
 TIME = sa.DateTime(timezone=True)
 KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-BOT_NUMBER = sa.Double().with_variant(sa.REAL(), "sqlite")
+BOT_NUMBER: sa.types.TypeEngine[float] = sa.Double().with_variant(sa.REAL(), "sqlite")
 NOW = {
     "sqlite": "(strftime('%Y-%m-%d %H:%M:%f000', 'now'))",
     "postgresql": "now()",
@@ -139,9 +139,7 @@ def _index_trades(dialect: str) -> None:
 
 def _partial(name: str, table: str, columns: list[str], where: str, *, unique: bool = False) -> None:
     condition = sa.text(where)
-    op.create_index(
-        name, table, columns, unique=unique, sqlite_where=condition, postgresql_where=condition
-    )
+    op.create_index(name, table, columns, unique=unique, sqlite_where=condition, postgresql_where=condition)
 
 
 def _orders_and_fills() -> None:
@@ -159,9 +157,7 @@ def _orders_and_fills() -> None:
     )
     op.create_index("uq_venue_orders_claim", "venue_orders", ["order_id", "trade_id"], unique=True)
     op.create_index("ix_venue_orders_trade_id", "venue_orders", ["trade_id"])
-    _partial(
-        "uq_venue_orders_external", "venue_orders", ["order_id"], "trade_id IS NULL", unique=True
-    )
+    _partial("uq_venue_orders_external", "venue_orders", ["order_id"], "trade_id IS NULL", unique=True)
     op.create_table(
         "fills",
         _text("entry_id", primary_key=True),
@@ -186,10 +182,7 @@ def _events() -> None:
         sa.Column("bot_id", sa.BigInteger()),
         *(_text(name) for name in ("order_id", "client_order_id", "old_status", "venue_status")),
         *(_text(name, nullable=False) for name in ("kind", "status", "order_status", "source")),
-        *(
-            sa.Column(name, EXACT)
-            for name in ("filled_size", "average_filled_price", "latency_seconds")
-        ),
+        *(sa.Column(name, EXACT) for name in ("filled_size", "average_filled_price", "latency_seconds")),
         *_times("filled_at", "venue_time"),
         sa.Column("seen_at", TIME, nullable=False),
         sa.Column("committed_at", TIME, nullable=False),
@@ -283,9 +276,7 @@ def _processes() -> None:
         sa.Column("clock_offset", EXACT),
         sa.Column("stream_misses", sa.Integer(), nullable=False),
     )
-    op.create_table(
-        "notes", _text("name", primary_key=True), sa.Column("value", sa.Text(), nullable=False)
-    )
+    op.create_table("notes", _text("name", primary_key=True), sa.Column("value", sa.Text(), nullable=False))
     op.create_table(
         "budget",
         _text("name", primary_key=True),
@@ -331,8 +322,7 @@ def _news(dialect: str) -> None:
             f"{let_go}; RETURN NULL; END $$"
         )
         op.execute(
-            "CREATE TRIGGER ordersync_let_go AFTER DELETE ON trades "
-            "FOR EACH ROW EXECUTE FUNCTION ordersync_let_go()"
+            "CREATE TRIGGER ordersync_let_go AFTER DELETE ON trades FOR EACH ROW EXECUTE FUNCTION ordersync_let_go()"
         )
         op.execute(
             "CREATE FUNCTION ordersync_tell() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
