@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-KEPT = "ORDERSYNC_TEST_"  # settings of the tests themselves
+KEPT = ("ORDERSYNC_TEST_", "ORDERSYNC_SAMPLES")  # settings of the tests themselves
 _STRIPPED = ("ORDERSYNC_", "COINBASE_")
 _STRIPPED_NAMES = (
     "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "CLICOLOR", "CLICOLOR_FORCE", "NETRC",

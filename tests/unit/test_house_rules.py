@@ -1,0 +1,198 @@
+"""The habits of this project, checked: sizes, names, purity, words, pins."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "ordersync_cli"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+LONGEST_MODULE = 299
+LONGEST_FUNCTION = 60
+LONGEST_CLASS = 149
+MOST_METHODS = 12
+
+FORBIDDEN_NAMES = re.compile(r"Manager|Handler|Helper|(?:^|_)(?:utils?|helpers?|manager|handler|misc)(?:_|$)")
+OTHERS_NAMES = {"proxy_manager_for"}  # requests' adapters are extended by overriding it
+PURE = frozenset(
+    """__future__ abc bisect collections contextlib copy dataclasses datetime decimal enum fractions functools hashlib
+    heapq itertools json math numbers operator re statistics string types typing""".split()  # noqa: SIM905  (a list of words)
+)
+# Texts that are not part of the project, and places on somebody's machine.
+FORBIDDEN_WORDS = re.compile(
+    r"\.\./shared|\b(?:coinbase|core|traps|libraries|origin|contract|architecture)\.md\b"
+    r"|/opt/(?:pypi|wheels)|file:///|/work/|/tmp/(?:plan|probe)|\bsub-?agents?\b|\bAI agents?\b|\bissue #?\d+\b"
+)
+# What looks for these words has to write them.
+MAY_NAME_THEM = {
+    Path("tests/unit/test_house_rules.py"): "it lists them",
+    Path(".ci/run"): "it demands the samples where there are some",
+    Path("tests/support/samples.py"): "it reads the samples where there are some",
+}
+
+
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def lines_of(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> int:
+    """Count the lines of a class, or of a function's body: a command's options are its signature."""
+    first = node.lineno if isinstance(node, ast.ClassDef) else node.body[0].lineno
+    return (node.end_lineno or first) - first + 1
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def tracked() -> Iterator[Path]:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode == 0 and listed.stdout:
+        yield from (Path(name) for name in listed.stdout.split("\0") if name and (ROOT / name).is_file())
+        return
+    for top in ("ordersync_cli", "tests", "cassettes", ".ci"):  # a source archive
+        yield from (
+            p.relative_to(ROOT) for p in (ROOT / top).rglob("*") if p.is_file() and "__pycache__" not in p.parts
+        )
+    yield from (Path(name) for name in ("README.md", "CHANGELOG.md", "pyproject.toml", "constraints.txt"))
+
+
+def is_protocol(node: ast.ClassDef) -> bool:
+    return any("Protocol" in ast.unparse(base) for base in node.bases)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_a_module_is_small_and_so_is_all_in_it(path: Path) -> None:
+    migration = "versions" in path.parts
+    problems = []
+    length = len(path.read_text(encoding="utf-8").splitlines())
+    if length > LONGEST_MODULE and not migration:
+        problems.append(f"{length} lines")
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            if lines_of(node) > LONGEST_FUNCTION and not migration:
+                problems.append(f"{node.name}: {lines_of(node)} lines")
+        elif isinstance(node, ast.ClassDef):
+            methods = [m for m in node.body if isinstance(m, ast.FunctionDef | ast.AsyncFunctionDef)]
+            public = [m for m in methods if not m.name.startswith("_")]
+            if lines_of(node) > LONGEST_CLASS:
+                problems.append(f"{node.name}: {lines_of(node)} lines")
+            # A port lists what is needed from outside; it has no code that could grow.
+            if len(public) > MOST_METHODS and not is_protocol(node):
+                problems.append(f"{node.name}: {len(public)} methods")
+    assert not problems
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_names_say_what_a_thing_is(path: Path) -> None:
+    named = [path.stem] + [
+        node.name
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+
+    assert [name for name in named if FORBIDDEN_NAMES.search(name) and name not in OTHERS_NAMES] == []
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "domain").rglob("*.py")), ids=name_of)
+def test_the_domain_is_pure(path: Path) -> None:
+    found = set()
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add(node.module or "")
+    own = {name for name in found if name == "ordersync_cli.errors" or name.startswith("ordersync_cli.domain")}
+    outside = {name.partition(".")[0] for name in found - own}
+
+    assert outside - PURE == set()
+
+
+def test_what_is_called_pure_is_in_the_standard_library() -> None:
+    assert set(sys.stdlib_module_names) >= PURE
+
+
+def test_every_module_says_what_it_is_for() -> None:
+    silent = [name_of(path) for path in MODULES if not ast.get_docstring(parsed(path))]
+
+    assert silent == []
+
+
+def test_nothing_refers_to_what_is_not_part_of_the_project() -> None:
+    found = []
+    for path in tracked():
+        if path in MAY_NAME_THEM:
+            continue
+        try:
+            text = (ROOT / path).read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue
+        for number, line in enumerate(text.splitlines(), 1):
+            if word := FORBIDDEN_WORDS.search(line):
+                found.append(f"{path}:{number}: {word.group()}")
+    assert found == []
+
+
+def test_every_exception_to_that_is_still_needed() -> None:
+    for path in MAY_NAME_THEM:
+        file = ROOT / path
+        assert not file.exists() or FORBIDDEN_WORDS.search(file.read_text(encoding="utf-8")), path
+
+
+def test_the_top_level_is_as_agreed() -> None:
+    allowed = {
+        "ordersync_cli",
+        "tests",
+        "cassettes",
+        "pyproject.toml",
+        "README.md",
+        "CHANGELOG.md",
+        "constraints.txt",
+        "LICENSE",
+    }
+    tops = {path.parts[0] for path in tracked()}
+
+    assert {name for name in tops if not name.startswith(".")} <= allowed
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_every_dependency_is_pinned_and_nothing_else_is_said() -> None:
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    assert [line for line in lines if not re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.!+]+", line)] == []
+    pinned = {normal(line.partition("==")[0]) for line in lines}
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    wanted = [*project["project"]["dependencies"], *project["build-system"]["requires"]]
+    for extra in project["project"]["optional-dependencies"].values():
+        wanted += extra
+    names = {normal(re.match(r"[A-Za-z0-9._-]+", need)[0]) for need in wanted} - {"ordersync"}  # type: ignore[index]
+
+    assert names - pinned == set()
+    assert set(project["build-system"]["requires"]) <= set(lines)
+
+
+def test_every_ignored_rule_has_a_reason_beside_it() -> None:
+    table = (ROOT / "pyproject.toml").read_text().partition("\nignore = [")[2].partition("\n]")[0]
+    silent = [line for line in table.splitlines() if line.strip() and "#" not in line]
+
+    assert silent == []
+
+
+def test_the_readme_holds_the_two_commands() -> None:
+    text = (ROOT / "README.md").read_text()
+    start = "python3 -m venv .venv && .venv/bin/pip install -q -c constraints.txt -e "
+
+    assert f"{start}. && .venv/bin/ordersync demo" in text
+    assert re.search(re.escape(f"{start}'.[dev]' && .venv/bin/pytest") + r"\b", text)
