@@ -12,6 +12,7 @@ from ordersync_cli.services.alert_rules import causes
 from ordersync_cli.services.incidents import AlertSaid, IncidentBook, cause_of
 from ordersync_cli.services.ports import Incident, Store, Transaction
 from ordersync_cli.services.situation import (
+    EACH_COUNTS,
     OUTAGE_RULES,
     RULES,
     SEVERITY,
@@ -91,6 +92,17 @@ class Alerts:
     def notice_in(self, transaction: Transaction, found: Sequence[Cause]) -> None:
         """Raise what just happened inside the caller's transaction."""
         self._book.raise_all(transaction, found, self._clock.now())
+
+    def acknowledge(self, incident_ids: Sequence[str]) -> list[Incident]:
+        """Note that a person has seen these; what only a person can close is closed by it."""
+        at = self._clock.now()
+        with self._store.write() as transaction:
+            found = [transaction.incidents.acknowledge(i, at) for i in incident_ids]
+            seen = [i for i in found if i is not None]
+            for incident in seen:
+                if incident.rule in EACH_COUNTS:
+                    self._book.resolve(transaction, incident, at)
+        return seen
 
     def _since(self, transaction: Transaction, situation: Situation) -> Situation:
         """Let the store remember since when the venue is unreachable: a cron job cannot."""

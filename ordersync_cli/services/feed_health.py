@@ -14,6 +14,7 @@ STUCK_MOST = 60.0
 FLAPS = 3  # connections lost ...
 FLAP_WINDOW = 60.0  # ... within this many seconds ...
 FLAP_LIFE = 20.0  # ... each after a life shorter than this: somebody else takes the channel
+ANOTHER_USER = "another program seems to use the user channel"  # `doctor` looks for these words
 
 
 @dataclass(slots=True)
@@ -115,7 +116,7 @@ class FeedHealth:
             return FeedState.LIVE, self._claimed_reason
         if self.flapping and self._claimed in {FeedState.DOWN, FeedState.CONNECTING}:
             return self._claimed, (
-                "the connection is lost again and again: another program seems to use the user channel "
+                f"the connection is lost again and again: {ANOTHER_USER} "
                 f"with this key (--no-feed in one of them). {self._claimed_reason}".strip()
             )
         return self._claimed, self._claimed_reason
