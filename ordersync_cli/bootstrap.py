@@ -74,13 +74,19 @@ class Wiring:
     @cached_property
     def venue(self) -> Venue:
         """The venue, claimed for this store (SettingsError, exit 3, where the store is another's)."""
-        venue = self.unclaimed_venue
-        self._claim(venue)
-        return venue
+        return self.claimed()
+
+    def claimed(self) -> Venue:
+        """Bind the store to the venue, and give the venue."""
+        self._claim(self._rest)
+        return self._rest
+
+    def unclaimed_venue(self) -> RestVenue:
+        """Give the venue before the store is bound to it; any thread may use it."""
+        return self._rest
 
     @cached_property
-    def unclaimed_venue(self) -> RestVenue:
-        """The venue before the store is bound to it; sends nothing yet."""
+    def _rest(self) -> RestVenue:
         from ordersync_cli.venue import open_venue
         from ordersync_cli.venue.rest import Tuning
         from ordersync_cli.venue.transport import Timeouts
@@ -104,7 +110,7 @@ class Wiring:
         """Make a user channel follower; it connects when started."""
         from ordersync_cli.venue import open_feed
 
-        return open_feed(self.unclaimed_venue, ws_url=self.access.ws_url, clock=self.clock, chance=self.chance)
+        return open_feed(self._rest, ws_url=self.access.ws_url, clock=self.clock, chance=self.chance)
 
     @cached_property
     def book(self) -> IncidentBook:
@@ -155,8 +161,8 @@ class Wiring:
         if "store" in self._opened:
             self._opened.remove("store")
             self.store.close()
-        if "unclaimed_venue" in self.__dict__:
-            self.unclaimed_venue.close()
+        if "_rest" in self.__dict__:
+            self._rest.close()
         if self._simulator is not None:
             self._simulator.close()
             self._simulator = None

@@ -25,7 +25,7 @@ MODULES = {  # the word the user types -> the module in this package, in the ord
     "config": "config",
     "db": "db",
     "simulator": "simulator",
-    "watch": "watch",
+    "demo": "demo",
 }
 _GROUPS = {
     "config": "Show the settings, or write a file to start from.",

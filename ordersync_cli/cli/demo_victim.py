@@ -1,0 +1,42 @@
+"""A `place` that dies by kill -9 between the exchange's answer and its own commit; the demo's last fate."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import Any
+
+from ordersync_cli.domain.observations import PlaceAnswer
+from ordersync_cli.services.ports import SignedOrder, Venue
+
+
+class DiesWithTheAnswer:
+    """A venue whose answer to an order is the last thing this process sees."""
+
+    def __init__(self, venue: Venue) -> None:
+        self._venue = venue
+
+    def __getattr__(self, name: str) -> Any:
+        """Be the venue in everything else."""
+        return getattr(self._venue, name)
+
+    def send(self, signed: SignedOrder, attempt: int) -> PlaceAnswer:
+        """Send the order for real, get the answer, and die."""
+        self._venue.send(signed, attempt)
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise AssertionError("a killed process does not get here")
+
+
+def main(words: list[str]) -> int:
+    """Run an ordersync command with such a venue."""
+    from ordersync_cli import __main__
+    from ordersync_cli.bootstrap import Wiring
+
+    claimed = Wiring.claimed
+    Wiring.claimed = lambda wiring: DiesWithTheAnswer(claimed(wiring))  # type: ignore[method-assign,assignment]
+    return __main__.main(words)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
