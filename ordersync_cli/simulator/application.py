@@ -24,7 +24,7 @@ from ordersync_cli.simulator.requests import (
     text_answer,
     too_many,
 )
-from ordersync_cli.simulator.routes import KEY_PERMISSIONS, Exchange, Route, find, permissions
+from ordersync_cli.simulator.routes import KEY_PERMISSIONS, Exchange, Route, find, label, permissions
 from ordersync_cli.simulator.server_edge import pause
 from ordersync_cli.simulator.times import SECOND
 from ordersync_cli.simulator.tokens import NotAuthorized, Tokens
@@ -89,7 +89,7 @@ class Application:
             self.feed.wake()
             return
         answer = await self._faulty(call)
-        self.counts[call.method, call.path, answer.status if answer else 0] += 1
+        self.counts[call.method, label(call.path), answer.status if answer else 0] += 1
         if answer is None:
             self._abort(scope)
         else:

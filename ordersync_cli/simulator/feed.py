@@ -87,6 +87,8 @@ class Feed:
             return
         await send({"type": "websocket.accept"})
         subscriber = Subscriber(self.exchange, self.faults, send, lambda: self._abort(scope))
+        if not self._subscribers:
+            self._last_event = self.exchange.state.last_event()  # what happened unheard is nobody's news
         self._subscribers.add(subscriber)
         self._wake.set()
         try:

@@ -205,6 +205,15 @@ def find(method: str, path: str) -> tuple[Route, str | None, str] | None:
     return None
 
 
+def label(path: str) -> str:
+    """Return the path with an id in it replaced, so that requests can be counted by what they ask."""
+    if ("GET", path) not in EXACT:
+        for _, prefix, _, _ in PREFIXED:
+            if path.startswith(prefix):
+                return prefix + "{id}"
+    return path
+
+
 def permissions(exchange: Exchange, scopes: frozenset[str]) -> dict[str, Any]:
     """Return GET /key_permissions for a key with these scopes."""
     return {

@@ -95,12 +95,12 @@ class SimulatorServer:
 
     def stop(self) -> None:
         """Refuse connections and cut those that stand; the state stays, start() may follow."""
-        if self._thread is None:
-            return
         loop, stopping = self._loop, self._stopping
         if loop is not None and stopping is not None:
-            with contextlib.suppress(RuntimeError):
+            with contextlib.suppress(RuntimeError):  # the loop has just ended by itself
                 loop.call_soon_threadsafe(stopping.set)
+        if self._thread is None:
+            return
         self._thread.join(_STOP_SECONDS)
         self._thread = None
         self.control.keep_counts()
@@ -111,7 +111,10 @@ class SimulatorServer:
         self.control.state.close()
 
     def serve_forever(self, on_ready: Callable[[], None] = lambda: None) -> None:
-        """Serve from this thread until interrupted; `on_ready` is called when the port answers."""
+        """Serve from this thread until stop() or an interrupt; `on_ready` is called when the port answers.
+
+        stop() may come from another thread or from a signal's handler.
+        """
         listener = self._listen()
         try:
             asyncio.run(self._serve(listener, on_ready))

@@ -20,6 +20,7 @@ _write = json.JSONEncoder(separators=(",", ":")).encode
 _HEARTBEAT_SECONDS = 1.0
 _ABNORMAL = 1006
 _FRAME_FAULTS = frozenset({"drop", "duplicate", "reorder", "delay", "close", "cut", "error"})
+_LOST = frozenset({"drop", "reorder", "delay"})  # not sent, or not now
 _MUTE = frozenset({"silence", "no_user", "no_heartbeats"})
 
 
@@ -110,11 +111,11 @@ class Subscriber:
         self._sequence += 1
         text = _write(message)
         faults = self._faults.ws(_FRAME_FAULTS, channel)
-        for fault in faults:
-            self._strike(fault, text)
-        if not any(fault.kind in ("drop", "reorder", "delay") for fault in faults):
+        if not any(fault.kind in _LOST for fault in faults):
             self._queue.put_nowait(("text", text))
             self._release()
+        for fault in faults:
+            self._strike(fault, text)
 
     def _is_mute(self, channel: str) -> bool:
         kinds = {fault.kind for fault in self._faults.ws(_MUTE, channel)}

@@ -24,8 +24,11 @@ def exchange(tmp_path: Path) -> Iterator[SimulatorServer]:
 
 
 def subscribe(exchange: SimulatorServer, listener: Listener, channel: str, **more: Any) -> None:
+    """Subscribe and wait for the ack, or for the end of the connection."""
+    acks = len(listener.of("subscriptions"))
     signed = token(exchange.key_file, time.time())
     listener.say({"type": "subscribe", "channel": channel, "jwt": signed, **more})
+    eventually(lambda: len(listener.of("subscriptions")) > acks or listener.closed is not None)
 
 
 def place(exchange: SimulatorServer, client_order_id: str, configuration: dict[str, Any], **more: Any) -> str:
@@ -85,7 +88,6 @@ def test_one_counter_numbers_every_message_of_a_connection(exchange: SimulatorSe
 def test_T07_a_life_is_told_in_cumulative_frames(exchange: SimulatorServer) -> None:
     with listening(exchange.ws_url) as listener:
         subscribe(exchange, listener, "user", product_ids=["BTC-USD"])
-        eventually(lambda: listener.of("subscriptions"))
         place(exchange, "other", market(base_size="0.1"), product_id="ETH-USD")
         order_id = place(exchange, "one", market(quote_size="1000"))
         eventually(lambda: any(order["status"] == "FILLED" for order in listener.orders()))
@@ -171,7 +173,6 @@ def test_T22_connections_close_with_the_code_of_the_plan(exchange: SimulatorServ
 def test_T22_a_connection_is_cut_without_a_word(exchange: SimulatorServer) -> None:
     with listening(exchange.ws_url) as listener:
         subscribe(exchange, listener, "user")
-        eventually(lambda: listener.of("subscriptions"))
         exchange.close_feeds(1006)
         eventually(lambda: listener.closed is not None)
         assert listener.closed == 1006
@@ -184,7 +185,6 @@ def test_T22_the_handshake_is_refused(exchange: SimulatorServer) -> None:
     assert caught.value.response.status_code == 503
     with listening(exchange.ws_url) as listener:
         subscribe(exchange, listener, "user")
-        eventually(lambda: listener.of("subscriptions"))
 
 
 def test_T23_a_lost_frame_leaves_a_gap_in_the_numbers(exchange: SimulatorServer) -> None:
@@ -265,6 +265,5 @@ def test_T25_usdc_frames_can_come_under_usd(exchange: SimulatorServer) -> None:
     exchange.control.switch(usdc_frames_as_usd=True)
     with listening(exchange.ws_url) as listener:
         subscribe(exchange, listener, "user", product_ids=["BTC-USD"])
-        eventually(lambda: listener.of("subscriptions"))
         place(exchange, "one", market(quote_size="25"), product_id="BTC-USDC")
         assert eventually(listener.orders)[0]["product_id"] == "BTC-USD"

@@ -24,7 +24,8 @@ import json, sys
 from ordersync_cli.simulator.server import SimulatorServer
 server = SimulatorServer(sys.argv[1], seed=7, rate_limit=None)
 def say():
-    print(json.dumps({"rest_url": server.rest_url, "ws_url": server.ws_url, "key_file": str(server.key_file)}), flush=True)
+    urls = {"rest_url": server.rest_url, "ws_url": server.ws_url, "key_file": str(server.key_file)}
+    print(json.dumps(urls), flush=True)
 server.serve_forever(say)
 """
 
