@@ -158,7 +158,7 @@ def view_of(row: Mapping[str, Any], values: Values) -> TradeView:
     """Build the public view of a row, whoever wrote it."""
     exact = {n: values.number(row[f"{n}_exact"]) for n in _EXACT}
     if row["order_status"] is None:  # a bot's own row that nobody has followed yet
-        exact = {n: lenient_number(row[n]) for n in _EXACT}
+        exact = {n: lenient_number(row[n]) if exact[n] is None else exact[n] for n in _EXACT}
     side = read_side(row["side"])
     return TradeView(
         trade_id=row["id"],
@@ -211,12 +211,12 @@ def read_side(word: Any) -> Side | None:
 
 
 def _request(row: Mapping[str, Any], values: Values) -> OrderRequest | None:
-    if row["origin"] is None or row["order_type"] is None:  # a bot's own row, or of an adopted table
-        return _bot_request(row)
+    if row["order_status"] is None:
+        return _bot_request(row, values)
     return OrderRequest(
         product_id=row["product_id"],
         side=read_side(row["side"]) or Side.BUY,
-        order_type=OrderType(row["order_type"] or OrderType.OTHER),
+        order_type=OrderType(row["order_type"]),
         time_in_force=None if row["time_in_force"] is None else TimeInForce(row["time_in_force"]),
         client_order_id=row["client_order_id"],
         base_size=values.number(row["base_size"]),
@@ -230,8 +230,8 @@ def _request(row: Mapping[str, Any], values: Values) -> OrderRequest | None:
     )
 
 
-def _bot_request(row: Mapping[str, Any]) -> OrderRequest | None:
-    """Read what a bot wrote of its own order; zero stands for "not known"."""
+def _bot_request(row: Mapping[str, Any], values: Values) -> OrderRequest | None:
+    """Read what a bot wrote of its own order (or an import copied, exactly); zero is "not known"."""
     side = read_side(row["side"])
     if side is None:
         return None
@@ -239,10 +239,10 @@ def _bot_request(row: Mapping[str, Any]) -> OrderRequest | None:
         product_id=str(row["product_id"] or ""),
         side=side,
         order_type=OrderType.OTHER,
-        client_order_id=row["client_order_id"],
-        base_size=_asked(row["size"]),
-        quote_size=_asked(row["size_usd"]),
-        limit_price=_asked(row["price"]),
+        client_order_id=row["client_order_id"] or None,
+        base_size=values.number(row["base_size"]) or _asked(row["size"]),
+        quote_size=values.number(row["quote_size"]) or _asked(row["size_usd"]),
+        limit_price=values.number(row["limit_price"]) or _asked(row["price"]),
         bot_id=_whole(row["bot_id"]),
     )
 

@@ -18,6 +18,7 @@ from ordersync_cli.store.import_rows import ImportRows
 from ordersync_cli.store.leases import StoredLeases
 from ordersync_cli.store.outbox import Outbox
 from ordersync_cli.store.passes import Notes, Runs, Watchers
+from ordersync_cli.store.sql import Sql
 from ordersync_cli.store.trades import Trades
 from ordersync_cli.store.urls import Location
 
@@ -111,6 +112,12 @@ class TradeStore:
         """Open a reading transaction; writing through it is an error."""
         with self._database.reading() as sql:
             yield UnitOfWork(Context(sql, self._clock, self._chance))
+
+    @contextmanager
+    def transaction(self) -> Iterator[Sql]:
+        """Open a writing transaction for statements of the store's own upkeep."""
+        with self._database.writing() as sql:
+            yield sql
 
     def claim(self, venue: str, portfolio_id: str | None) -> None:
         """Bind the store to a venue and portfolio at its first use.

@@ -316,7 +316,9 @@ def _news(dialect: str) -> None:
     let_go = "UPDATE venue_orders SET trade_id = NULL WHERE trade_id = OLD.id"
     if dialect == "postgresql":
         op.execute(
-            "CREATE FUNCTION ordersync_let_go() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+            "CREATE FUNCTION ordersync_let_go() RETURNS trigger LANGUAGE plpgsql "
+            # a bot that may delete its trades need not have rights on our tables
+            "SECURITY DEFINER SET search_path FROM CURRENT AS $$ BEGIN "
             "DELETE FROM venue_orders v WHERE v.trade_id = OLD.id AND EXISTS "
             "(SELECT 1 FROM venue_orders o WHERE o.order_id = v.order_id AND o.id <> v.id); "
             f"{let_go}; RETURN NULL; END $$"
