@@ -15,6 +15,7 @@ from typing import Any, cast
 
 from ordersync_cli.domain.standing import derive
 from ordersync_cli.domain.trade import Change, Trade
+from ordersync_cli.domain.view import TradeView, view
 from ordersync_cli.services.ports import (
     BreakTable,
     Budget,
@@ -27,6 +28,7 @@ from ordersync_cli.services.ports import (
     RunTable,
     Store,
     TradeEvent,
+    TradeFilter,
     TradeTable,
     Transaction,
     WatcherTable,
@@ -83,8 +85,20 @@ class _Trades:
         return
 
     def unverified_ids(self, limit: int) -> list[int]:
-        settled = {k for k, trade in self.imagined.trades.items() if not derive(trade).fills_due}
-        return [k for k in self.base.unverified_ids(limit) if k not in settled]
+        due = {k for k, trade in self.imagined.trades.items() if derive(trade).fills_due}
+        stored = {k for k in self.base.unverified_ids(limit) if k not in self.imagined.trades}
+        return sorted(stored | due)[:limit]
+
+    def views(self, wanted: TradeFilter) -> list[TradeView]:
+        """Read public rows; where something was imagined of a row that was asked for by id, that."""
+        rows = self.base.views(wanted)
+        asked = [k for k in wanted.trade_ids or () if k < 0 and k in self.imagined.trades]
+        shown = [self._imagined_view(row.trade_id) or row for row in rows]
+        return shown + [v for k in asked if (v := self._imagined_view(k)) is not None]
+
+    def _imagined_view(self, trade_id: int) -> TradeView | None:
+        trade = self.imagined.trades.get(trade_id)
+        return None if trade is None else view(trade, derive(trade))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.base, name)
