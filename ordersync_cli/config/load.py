@@ -50,6 +50,12 @@ def looks_simulated(flags: Mapping[str, Any], environ: Mapping[str, str]) -> boo
     return bool(said == "simulator")
 
 
+def unknown_variables(environ: Mapping[str, str]) -> list[str]:
+    """List ORDERSYNC_* variables that no setting reads: a misspelt one would be silent (`doctor` says them)."""
+    read = {setting.variable for setting in CATALOGUE} | {"ORDERSYNC_CONFIG", "ORDERSYNC_PROFILE"}
+    return sorted(name for name in environ if name.startswith("ORDERSYNC_") and name not in read)
+
+
 def default_config_file() -> Path:
     """Where the settings file lies when nobody says otherwise."""
     import platformdirs

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ordersync_cli.config import Settings, load_settings
+from ordersync_cli.config import Settings, load_settings, unknown_variables
 from ordersync_cli.config.catalogue import BY_NAME, CATALOGUE
 from ordersync_cli.config.settings import span_text
 from ordersync_cli.config.template import config_template
@@ -263,3 +263,9 @@ def test_the_template_sets_nothing_and_each_line_in_it_is_accepted(file) -> None
 )
 def test_durations_are_shown_as_they_are_written(seconds, text) -> None:
     assert span_text(timedelta(seconds=seconds)) == text
+
+
+def test_misspelt_variables_are_found() -> None:
+    environ = {"ORDERSYNC_VENU": "coinbase", "ORDERSYNC_VENUE": "x", "ORDERSYNC_PROFILE": "x", "HOME": "/"}
+
+    assert unknown_variables(environ) == ["ORDERSYNC_VENU"]
