@@ -22,6 +22,8 @@ MODULES = {  # the word the user types -> the module in this package, in the ord
     "freeze": "freeze",
     "unfreeze": "freeze",
     "alerts": "alerts",
+    "import": "import_command",
+    "doctor": "doctor",
     "config": "config",
     "db": "db",
     "simulator": "simulator",

@@ -76,8 +76,11 @@ class ImportResult:
         if len(self.problems) < _MOST_NAMED:
             self.problems.append({"source_id": row.source_id, "order_id": row.order_id, "problem": problem})
 
-    def count_word(self, row: ForeignRow) -> None:
-        """Count a row by its status, and name it where nothing can be asked about it."""
+    def count(self, row: ForeignRow) -> None:
+        """Count a row by its status, and name it where it is odd or nothing can be asked about it."""
+        self.imported += 1
+        for problem in row.problems:
+            self.odd(row, problem)
         match row.status:
             case Status.COMPLETED:
                 self.completed += 1
@@ -196,10 +199,7 @@ class Importer:
             if row.order_id:
                 taken.add(row.order_id)
         for row in new:
-            result.imported += 1
-            result.count_word(row)
-            for problem in row.problems:
-                result.odd(row, problem)
+            result.count(row)
         if write:
             transaction.imports.take_in(new, result.source, at)
 
@@ -221,6 +221,42 @@ class Importer:
             result.order_ids_added += 1
             if write:
                 transaction.imports.name_order(trade_id, row.order_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Overtaker:
+    """Reads the rows of a table that has just become the store, beside the bot's own columns."""
+
+    store: Store
+    clock: Clock
+
+    def run(self, shown: str, rows: int, progress: Progress) -> ImportResult:
+        """Read every row not read yet; run again, it finds none and changes nothing."""
+        result = ImportResult(source=shown, dry_run=False, in_place=True, rows=rows)
+        while True:
+            with self.store.write() as writing:
+                batch = [read_row(cells, "") for cells in writing.imports.unread(_BATCH)]
+                if not batch:
+                    break
+                writing.imports.read_in_place(batch, self.clock.now())
+            for row in batch:
+                result.count(row)
+            progress(min(result.imported, rows), rows)
+        result.already_there = max(rows - result.imported, 0)
+        return result
+
+
+def look_in_place(source: Source, progress: Progress) -> ImportResult:
+    """Tell what taking a table over would find in it; reads only."""
+    result = ImportResult(source=source.shown, dry_run=True, in_place=True)
+    result.kept_aside = sorted(set(source.columns) - set(MAPPABLE))
+    total = source.count()
+    for rows in rows_of(source, {}):
+        for row in rows:
+            result.count(row)
+        result.rows += len(rows)
+        progress(result.rows, max(total, result.rows))
+    return result
 
 
 def _dated(row: ForeignRow, result: ImportResult, at: datetime) -> ForeignRow:

@@ -22,6 +22,7 @@ _INSERT = f"INSERT INTO trades ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * 
 _CAME_FROM = (
     "INSERT INTO imports (trade_id, source_key, source, source_id, extra, imported_at) VALUES (?, ?, ?, ?, ?, ?)"
 )
+_READ_IN_PLACE = ("id", "bot_id", "product_id", "side", "size", "price", "order_id", "status", "size_usd")
 _ENDED = {Status.COMPLETED.value: OrderStatus.FILLED, Status.FAILED.value: OrderStatus.FAILED}
 
 
@@ -68,6 +69,43 @@ class ImportRows:
     def name_order(self, trade_id: int, order_id: str) -> None:
         """Give an imported row the order id that the bot wrote meanwhile."""
         self._sql.run("UPDATE trades SET order_id = ? WHERE id = ?", (order_id, trade_id))
+
+    def unread(self, limit: int) -> list[dict[str, Any]]:
+        """List rows of a table taken over in place whose numbers have not been read exactly yet."""
+        text = (
+            f"SELECT {', '.join(_READ_IN_PLACE)} FROM trades "
+            "WHERE origin = 'imported' AND order_type IS NULL AND order_status IS NULL ORDER BY id LIMIT ?"
+        )
+        return [dict(zip(_READ_IN_PLACE, row, strict=True)) for row in self._sql.rows(text, (limit,))]
+
+    def read_in_place(self, rows: Sequence[ForeignRow], at: datetime) -> None:
+        """Write what was asked for beside the bot's own columns, which stay as they are.
+
+        A row whose side cannot be read loses its origin: it is the bot's own, and never followed.
+        """
+        values = self._sql.values
+        self._sql.many(
+            "UPDATE trades SET order_type = ?, base_size = ?, quote_size = ?, limit_price = ?, size_exact = ?, "
+            "price_exact = ?, size_usd_exact = ?, source = ?, origin = ?, updated_at = COALESCE(updated_at, ?) "
+            "WHERE id = ? AND order_status IS NULL",
+            [
+                (
+                    OrderType.OTHER.value,
+                    values.decimal(_asked(row.size)),
+                    values.decimal(_asked(row.size_usd)),
+                    values.decimal(_asked(row.price)),
+                    values.decimal(row.size),
+                    values.decimal(row.price),
+                    values.decimal(row.size_usd),
+                    Source.IMPORT.value,
+                    Origin.IMPORTED.value if row.followable else None,
+                    values.time(at),
+                    int(row.source_id or 0),
+                )
+                for row in rows
+            ],
+        )
+        self._context.tell([self._event(int(row.source_id or 0), row, at) for row in rows])
 
     def _cells(self, row: ForeignRow, at: datetime) -> tuple[Any, ...]:
         values = self._sql.values

@@ -204,6 +204,14 @@ class ImportTable(Protocol):
         """Insert rows as a bot would, unfollowed yet; returns their trade ids."""
         ...
 
+    def unread(self, limit: int) -> list[dict[str, Any]]:
+        """List rows of a table taken over in place whose numbers have not been read exactly yet."""
+        ...
+
+    def read_in_place(self, rows: Sequence[ForeignRow], at: datetime) -> None:
+        """Write what was asked for beside the bot's own columns, which stay as they are."""
+        ...
+
     def lacks_order_id(self, trade_id: int) -> bool:
         """Tell whether an imported row is still without an order id."""
         ...
