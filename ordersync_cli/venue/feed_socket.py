@@ -8,7 +8,6 @@ import socket
 import ssl
 from dataclasses import dataclass
 
-from requests import certs
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
@@ -63,7 +62,9 @@ def _verifying(ca_file: str | None) -> ssl.SSLContext:
     """Make a context that checks certificate and host name; without a system store, by certifi's."""
     context = ssl.create_default_context(cafile=ca_file)
     if not context.cert_store_stats()["x509_ca"]:
-        context.load_verify_locations(certs.where())
+        from requests.utils import DEFAULT_CA_BUNDLE_PATH
+
+        context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
     return context
 
 
