@@ -155,14 +155,21 @@ class Agenda:
 
     def next_due(self, now: datetime, mono: float, *, live: bool) -> float:
         """Tell how many seconds from now something will be due (0 when something is)."""
-        times = [self._last_look + self.interval(live=live), *(wish.due for wish in self._fills.values())]
-        times += [self._due_of(h, now, mono) for h in self.roster.pending()]
-        if self._urgent:
-            times.append(mono)
-        if (start := self._list_wish(now, mono)) is not None:
+        if any(k not in self._in_flight for k in self._urgent):
+            return 0.0
+        known = self._askable()
+        looks = [self._due_of(h, now, mono) for h in known]
+        if known:
+            looks.append(self._last_look + self.interval(live=live))
+        times = [max(min(looks), self._last_look + self._pace(live=live))] if looks else []
+        times += [wish.due for wish in self._fills.values()]
+        if not self._listing and (start := self._list_wish(now, mono)) is not None:
             times.append(start)
-        soonest = max(min(times), self._last_look + self._pace(live=live)) if not self._urgent else mono
-        return max(0.0, soonest - mono)
+        return max(0.0, min(times, default=float("inf")) - mono)
+
+    def _askable(self) -> list[Held]:
+        """List the pending trades that can be asked for by id and are not being asked for just now."""
+        return [h for h in self.roster.pending() if h.order_id is not None and h.order_id not in self._in_flight]
 
     def next_looks(self, now: datetime, mono: float, *, live: bool) -> dict[int, float]:
         """Tell for each pending trade in how many seconds it is looked at next, by schedule or turn."""
@@ -178,7 +185,7 @@ class Agenda:
         return looks
 
     def _orders(self, now: datetime, mono: float, *, live: bool) -> Ask | None:
-        known = [h for h in self.roster.pending() if h.order_id is not None and h.order_id not in self._in_flight]
+        known = self._askable()
         urgent = [k for k in self._urgent if k not in self._in_flight][:BATCH]
         if not urgent and mono < self._last_look + self._pace(live=live):
             return None
@@ -208,7 +215,7 @@ class Agenda:
             return max(held.next_look, again)
         ended = held.standing.closed_at
         left = 0.0 if ended is None else (ended + timedelta(seconds=ZERO_PROOF_AFTER) - now).total_seconds()
-        return max(mono + left, held.next_look, again)
+        return max(mono + left, again)
 
     def _created(self, now: datetime, mono: float) -> Ask | None:
         due = self._list_wish(now, mono)

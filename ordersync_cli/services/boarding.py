@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ordersync_cli.domain.statistics import spread
-from ordersync_cli.domain.view import view
 from ordersync_cli.services.board import Board, Row, Targets
 from ordersync_cli.services.watch_state import WatchState
 from ordersync_cli.services.watching import Held, snapshot_age
@@ -56,7 +55,7 @@ def _rows(state: WatchState, mono: float) -> tuple[Row, ...]:
 
 
 def _row(state: WatchState, held: Held, mono: float, next_look_in: float | None) -> Row:
-    shown = view(held.trade, held.standing)
+    shown = state.roster.view(held)
     age = snapshot_age(held, mono)
     if not state.seat.driving and shown.confirmed_at is not None:
         age = max(0.0, (state.venue_now() - shown.confirmed_at).total_seconds())

@@ -10,7 +10,8 @@ from ordersync_cli.services.messages import FeedChanged, FeedState
 
 SILENCE = 2.5  # seconds without a heartbeat or frame: stale
 STUCK = 3.0  # seconds stale for misses without a frame: connect anew
-STUCK_MOST = 60.0
+STUCK_LATER = 15.0  # the same once that did not help for two minutes
+STUCK_LONG = 120.0
 FLAPS = 3  # connections lost ...
 FLAP_WINDOW = 60.0  # ... within this many seconds ...
 FLAP_LIFE = 20.0  # ... each after a life shorter than this: somebody else takes the channel
@@ -35,7 +36,9 @@ class FeedHealth:
     _live_mono: float = field(default=float("-inf"), init=False)
     _missed: str = field(default="", init=False)
     _missed_mono: float = field(default=0.0, init=False)
-    _poke_after: float = field(default=STUCK, init=False)
+    _stuck_since: float = field(default=0.0, init=False)
+    _tried_mono: float = field(default=0.0, init=False)
+    _asked_to: bool = field(default=False, init=False)
     _short_lives: deque[float] = field(default_factory=lambda: deque(maxlen=FLAPS), init=False)
 
     @property
@@ -58,8 +61,9 @@ class FeedHealth:
                 self._live_mono = mono
                 self.live_since = said.at
         if said.state in {FeedState.DOWN, FeedState.CONNECTING}:
-            if was_live and mono - self._live_mono < FLAP_LIFE:
+            if was_live and not self._asked_to and mono - self._live_mono < FLAP_LIFE:
                 self._short_lives.append(mono)
+            self._asked_to = False
             self.live_since = None
         self._claimed, self._claimed_reason = said.state, said.reason
         self.fatal = said.fatal
@@ -77,22 +81,24 @@ class FeedHealth:
         """Note a message of the user channel: it speaks, so earlier misses are over."""
         self.last_frame_at = at
         self._heard_mono = max(self._heard_mono, mono)
-        if self._missed and mono > self._missed_mono:
+        if self._missed and mono >= self._missed_mono:
             self._missed = ""
-            self._poke_after = STUCK
 
     def missed(self, what: str, mono: float) -> None:
         """Note that REST knew something that the stream never said."""
         if not self._missed:
-            self._missed_mono = mono
+            self._missed_mono = self._stuck_since = self._tried_mono = mono
         self._missed = what
 
     def wants_reconnect(self, mono: float) -> bool:
-        """Tell (once a turn, ever more rarely) that only a new connection can help a dead user channel."""
-        if not self._missed or self._claimed is not FeedState.LIVE or mono - self._missed_mono < self._poke_after:
+        """Tell (once a turn) that only a new connection can help a dead user channel."""
+        if not self._missed or self._claimed is not FeedState.LIVE:
             return False
-        self._missed_mono = mono
-        self._poke_after = min(self._poke_after * 2, STUCK_MOST)
+        pause = STUCK if mono - self._stuck_since < STUCK_LONG else STUCK_LATER
+        if mono - self._tried_mono < pause:
+            return False
+        self._tried_mono = mono
+        self._asked_to = True
         return True
 
     def judge(self, now: datetime, mono: float) -> FeedChanged | None:

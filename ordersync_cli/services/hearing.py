@@ -84,7 +84,7 @@ def _frame(state: WatchState, message: FrameSeen) -> None:
     state.intake.add_frames(message.observations, message.received_mono)
     for seen in message.observations:
         state.completeness.stream_said(seen)
-        state.roster.confirm(seen.order_id, seen.as_of, message.received_mono, looked=False)
+        state.roster.confirm(seen.order_id, message.received_mono, looked=False)
     newest = message.timestamp or max((o.as_of for o in message.observations), default=None)
     if newest is not None and not message.snapshot:
         state.last_frame_venue = newest if state.last_frame_venue is None else max(newest, state.last_frame_venue)
@@ -109,7 +109,7 @@ def _look(state: WatchState, message: LookDone) -> None:
     state.intake.add_looks((*message.orders, *message.fills), mono)
     for seen in message.orders:
         state.purposes[seen.order_id] = message.purpose
-        trade_id = state.roster.confirm(seen.order_id, seen.as_of, message.started_mono, looked=True)
+        trade_id = state.roster.confirm(seen.order_id, message.started_mono, looked=True)
         held = None if trade_id is None else state.roster.get(trade_id)
         if held is not None:
             state.schedules.looked(held, state.roster, state.clock.now(), mono, live=state.health.live)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ordersync_cli.domain.lifecycle import observe
 from ordersync_cli.domain.observations import FillsSeen, OrderSeen
 from ordersync_cli.domain.orders import Source
-from ordersync_cli.domain.trade import Change
+from ordersync_cli.domain.trade import Change, Trade
 from ordersync_cli.errors import StoreError
 from ordersync_cli.services.ports import Store, TradeEvent
 from ordersync_cli.services.record import Recorder
 from ordersync_cli.services.watching import Held, Roster
 
 QUIET_EVERY = 10.0  # seconds between two writes of what was only confirmed (core rule on confirmed_at)
+REMEMBERED = 5_000  # orders whose last word is kept to know a repetition
 KEPT_AT_MOST = 20_000  # observations kept while the store does not take them
 
 
@@ -50,6 +51,7 @@ class Intake:
     _frames: list[OrderSeen] = field(default_factory=list, init=False)
     _looks: list[OrderSeen | FillsSeen] = field(default_factory=list, init=False)
     _quiet: dict[str, OrderSeen] = field(default_factory=dict, init=False)
+    _repeated: dict[str, tuple[Trade, OrderSeen]] = field(default_factory=dict, init=False)
     _quiet_since: float | None = field(default=None, init=False)
 
     def add_frames(self, seen: Iterable[OrderSeen], mono: float) -> None:
@@ -98,13 +100,26 @@ class Intake:
 
     def _set_aside(self, seen: OrderSeen, mono: float) -> bool:
         held = self.roster.of_order(seen.order_id)
-        if held is None or not tells_nothing_new(held, seen):
+        if held is None or not self._is_quiet(held, seen):
             return False
         kept = self._quiet.get(seen.order_id)
         if kept is None or kept.as_of <= seen.as_of:
             self._quiet[seen.order_id] = seen
         if self._quiet_since is None:
             self._quiet_since = mono
+        return True
+
+    def _is_quiet(self, held: Held, seen: OrderSeen) -> bool:
+        """Tell whether it tells nothing new; what was quiet before is so again while the trade is the same."""
+        said = replace(seen, as_of=held.trade.created_at, position=0)
+        known = self._repeated.get(seen.order_id)
+        if known is not None and known[0] is held.trade and known[1] == said:
+            return True
+        if not tells_nothing_new(held, seen):
+            return False
+        if len(self._repeated) > REMEMBERED:
+            self._repeated.clear()
+        self._repeated[seen.order_id] = (held.trade, said)
         return True
 
     def _bound(self) -> None:

@@ -1,58 +1,47 @@
-"""The thread that runs the light and deep passes beside the loop, so that they never hold up a frame."""
+"""The thread that runs a pass at its interval beside the loop, so that it never holds up a frame."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from ordersync_cli.clock import Clock
 from ordersync_cli.errors import LeaseHeld, OrdersyncError
 from ordersync_cli.services.messages import Inbox, PassEnded, ThreadDied
+from ordersync_cli.services.pulse import PassStopped
 
-OUTAGE_AGAIN = 15.0  # seconds until a pass that the venue did not answer is tried again, at most
+FAILED_AGAIN = 15.0  # seconds until a pass that failed is tried again, at most
 
-
-@dataclass(slots=True)
-class _Turn:
-    mode: str
-    every: float
-    run: Callable[[], Mapping[str, Any]]
-    due: float = field(default=0.0)
+# Runs one pass, asked again and again whether it should stop; returns the contract's document.
+RunPass = Callable[[Callable[[], bool]], Mapping[str, Any]]
 
 
 class PassThread:
-    """Runs each pass at its interval (seconds, 0 = not from here) and reports its end to the inbox.
+    """Runs one mode of pass every ``every`` seconds and reports each end to the inbox.
 
     A pass that cron is running just now is skipped: its lease says so.
     """
 
-    def __init__(
-        self,
-        clock: Clock,
-        passes: Mapping[str, tuple[float, Callable[[], Mapping[str, Any]]]],
-    ) -> None:
+    def __init__(self, clock: Clock, mode: str, run: RunPass, *, first_after: float, every: float) -> None:
         self._clock = clock
-        self._turns = [_Turn(mode, every, run) for mode, (every, run) in passes.items() if every > 0]
+        self._mode = mode
+        self._run = run
+        self._first_after = first_after
+        self._every = every
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
 
     def start(self, inbox: Inbox) -> None:
-        """Begin: the first light pass at once (recovery is part of the start), the deep one soon after."""
-        if not self._turns:
-            return
+        """Begin; the first pass after ``first_after`` seconds."""
         self._ending = threading.Event()
-        now = self._clock.monotonic()
-        for number, turn in enumerate(self._turns):
-            turn.due = now + min(0.5 + 4.5 * number, turn.every)
         self._thread = threading.Thread(
-            target=self._work, args=(inbox, self._ending), name="passes", daemon=True
+            target=self._work, args=(inbox, self._ending), name=f"{self._mode}-pass", daemon=True
         )
         self._thread.start()
 
     def stop(self) -> None:
-        """End after the pass that is running; waits a moment for it."""
+        """Ask the pass under way to stop, and wait a moment for it."""
         self._ending.set()
         if self._thread is not None:
             self._thread.join(timeout=2.0)
@@ -60,25 +49,21 @@ class PassThread:
 
     def _work(self, inbox: Inbox, ending: threading.Event) -> None:
         try:
-            while True:
-                turn = min(self._turns, key=lambda t: t.due)
-                if ending.wait(max(0.0, turn.due - self._clock.monotonic())):
-                    return
-                self.run_one(turn, inbox)
+            pause = min(self._first_after, self._every)
+            while not ending.wait(pause):
+                pause = self.run_one(inbox, ending.is_set)
         except Exception as bug:  # noqa: BLE001 (a silently dead thread is the fault this project replaces)
-            inbox.put(ThreadDied(name="passes", error=bug))
+            inbox.put(ThreadDied(name=f"{self._mode}-pass", error=bug))
 
-    def run_one(self, turn: _Turn, inbox: Inbox) -> None:
-        """Run one pass and set when it is due next."""
+    def run_one(self, inbox: Inbox, stopping: Callable[[], bool]) -> float:
+        """Run one pass; returns the seconds until the next is due."""
         started = self._clock.monotonic()
+        again = self._every
         try:
-            document = turn.run()
-        except LeaseHeld:
-            turn.due = started + turn.every
-            return
+            inbox.put(PassEnded(mode=self._mode, document=self._run(stopping)))
+        except (LeaseHeld, PassStopped):
+            pass
         except OrdersyncError as failure:
-            inbox.put(PassEnded(mode=turn.mode, document=None, failure=failure))
-            turn.due = self._clock.monotonic() + min(turn.every, OUTAGE_AGAIN)
-            return
-        inbox.put(PassEnded(mode=turn.mode, document=document))
-        turn.due = max(started + turn.every, self._clock.monotonic())
+            inbox.put(PassEnded(mode=self._mode, document=None, failure=failure))
+            again = min(self._every, FAILED_AGAIN)
+        return max(0.0, started + again - self._clock.monotonic())

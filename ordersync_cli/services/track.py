@@ -16,6 +16,7 @@ from ordersync_cli.services.watch_state import WatchState
 
 QUESTIONS_AT_ONCE = 3
 LONGEST_WAIT = 1.0  # seconds
+TICK = 0.001  # seconds: so that what is due has really come when the wait is over
 SHOW_EVERY = 0.25  # seconds between two pictures for the screen
 STORE_RETRY = 0.5  # seconds after the store refused a batch
 STORE_PATIENCE = 60.0  # seconds of a store that takes nothing, then exit 9
@@ -170,7 +171,8 @@ class Tracker:
             due = state.agenda.next_due(state.venue_now(), mono, live=state.health.live)
             due = due if state.reach.reachable else 0.0
             times.append(max(due, state.reach.wait(mono)))
-        return max(0.0, min(times))
+        left = min(times)
+        return left + TICK if left > 0.0 else 0.0
 
     def _over(self) -> int | None:
         """Tell the exit code when the plan is fulfilled, its time is up, or somebody said stop."""

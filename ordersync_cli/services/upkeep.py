@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from ordersync_cli.domain.view import view
 from ordersync_cli.errors import StoreError
 from ordersync_cli.services.alert import Alerts, Situation
 from ordersync_cli.services.messages import FeedChanged, FeedState
@@ -91,7 +90,7 @@ class Upkeep:
         offset = state.crew.offset
         return Situation(
             at=now,
-            pending=[view(h.trade, h.standing) for h in pending],
+            pending=[state.roster.view(h) for h in pending],
             pending_known=state.refreshed,
             snapshot_ages={h.trade_id: age for h in pending if (age := snapshot_age(h, mono)) is not None},
             venue_reachable=state.reach.reachable,

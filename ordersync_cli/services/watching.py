@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 
 from ordersync_cli.domain.orders import OrderType, Status
 from ordersync_cli.domain.standing import derive
 from ordersync_cli.domain.trade import Standing, Trade
+from ordersync_cli.domain.view import TradeView, view
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,8 +24,6 @@ class Held:
     standing: Standing
     held_mono: float
     confirmed_mono: float = float("-inf")
-    confirmed_at: datetime | None = None
-    framed_mono: float = float("-inf")
     looks: int = 0
     next_look: float = float("-inf")
 
@@ -44,11 +42,6 @@ class Held:
         """Tell whether it is a market order, from which an end is expected at once."""
         return self.trade.request.order_type is OrderType.MARKET
 
-    @property
-    def sent(self) -> bool:
-        """Tell whether a request may have left for it, so that the venue may know it."""
-        return self.trade.attempts > 0 or self.order_id is not None
-
 
 @dataclass(slots=True)
 class Roster:
@@ -56,6 +49,8 @@ class Roster:
 
     _held: dict[int, Held] = field(default_factory=dict, init=False)
     _by_order: dict[str, int] = field(default_factory=dict, init=False)
+    _pending: list[Held] | None = field(default=None, init=False)
+    _views: dict[int, tuple[Trade, TradeView]] = field(default_factory=dict, init=False)
 
     def __len__(self) -> int:
         return len(self._held)
@@ -76,8 +71,19 @@ class Roster:
         return None if trade_id is None else self._held.get(trade_id)
 
     def pending(self) -> list[Held]:
-        """List the trades that are pending."""
-        return [held for held in self._held.values() if held.pending]
+        """List the trades that are pending; not to be changed."""
+        if self._pending is None:
+            self._pending = [held for held in self._held.values() if held.pending]
+        return self._pending
+
+    def view(self, held: Held) -> TradeView:
+        """Show the public row of a held trade."""
+        known = self._views.get(held.trade_id)
+        if known is not None and known[0] is held.trade:
+            return known[1]
+        shown = view(held.trade, held.standing)
+        self._views[held.trade_id] = (held.trade, shown)
+        return shown
 
     def put(self, trade: Trade, mono: float) -> Held | None:
         """Hold a trade as it now is, or let it go when it is settled; returns it while held."""
@@ -93,7 +99,7 @@ class Roster:
             held = Held(trade_id=trade_id, trade=trade, standing=standing, held_mono=mono)
         else:
             held = replace(before, trade=trade, standing=standing)
-        self._held[trade_id] = held
+        self._set(held)
         if standing.order_id is not None:
             self._by_order[standing.order_id] = trade_id
         return held
@@ -101,26 +107,22 @@ class Roster:
     def drop(self, trade_id: int) -> None:
         """Let a trade go."""
         held = self._held.pop(trade_id, None)
+        self._views.pop(trade_id, None)
+        self._pending = None
         if held is not None and held.order_id is not None:
             self._by_order.pop(held.order_id, None)
 
-    def keep_only(self, trade_ids: Iterable[int]) -> None:
-        """Let every trade go that is not among these."""
-        wanted = set(trade_ids)
-        for trade_id in [k for k in self._held if k not in wanted]:
-            self.drop(trade_id)
-
-    def confirm(self, order_id: str, at: datetime, mono: float, *, looked: bool) -> int | None:
+    def confirm(self, order_id: str, mono: float, *, looked: bool) -> int | None:
         """Note that the venue showed this order; returns the trade it belongs to."""
         held = self.of_order(order_id)
         if held is None:
             return None
-        self._held[held.trade_id] = replace(
-            held,
-            confirmed_mono=max(mono, held.confirmed_mono),
-            confirmed_at=at if held.confirmed_at is None else max(at, held.confirmed_at),
-            looks=held.looks + (1 if looked else 0),
-            framed_mono=held.framed_mono if looked else max(mono, held.framed_mono),
+        self._set(
+            replace(
+                held,
+                confirmed_mono=max(mono, held.confirmed_mono),
+                looks=held.looks + (1 if looked else 0),
+            )
         )
         return held.trade_id
 
@@ -128,13 +130,17 @@ class Roster:
         """Set when this trade is to be looked at next (monotonic seconds)."""
         held = self._held.get(trade_id)
         if held is not None:
-            self._held[trade_id] = replace(held, next_look=next_look)
+            self._set(replace(held, next_look=next_look))
 
     def count_looks(self, trade_id: int, looks: int) -> None:
         """Set how many look-ups this trade has had, as an earlier watcher counted them."""
         held = self._held.get(trade_id)
         if held is not None:
-            self._held[trade_id] = replace(held, looks=looks)
+            self._set(replace(held, looks=looks))
+
+    def _set(self, held: Held) -> None:
+        self._held[held.trade_id] = held
+        self._pending = None
 
 
 def snapshot_age(held: Held, mono: float) -> float | None:

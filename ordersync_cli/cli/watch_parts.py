@@ -1,0 +1,69 @@
+"""Puts a watcher together: the loop, its crew of threads, and whoever looks on."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from ordersync_cli.services.crew import Beside, DeliveryThread, DrivingCrew
+from ordersync_cli.services.passing import PassThread
+from ordersync_cli.services.poll import PollThreads
+from ordersync_cli.services.reconcile import Passes, Wish
+from ordersync_cli.services.track import Tracker
+from ordersync_cli.services.watch_state import Audience, Identity, WatchPlan, WatchState
+
+if TYPE_CHECKING:
+    from ordersync_cli.bootstrap import Wiring
+    from ordersync_cli.services.inbox import BoundedInbox
+
+FIRST_LIGHT = 0.5  # seconds after the start: recovery is part of it
+FIRST_DEEP = 5.0
+
+
+def make_tracker(wiring: Wiring, plan: WatchPlan, audience: Audience, inbox: BoundedInbox) -> Tracker:
+    """Wire the loop of one watcher; nothing runs yet."""
+    settings = wiring.settings
+    state = WatchState(
+        store=wiring.store,
+        recorder=wiring.recorder,
+        clock=wiring.clock,
+        chance=wiring.chance,
+        crew=DrivingCrew(
+            poller=PollThreads(wiring.unclaimed_venue, wiring.clock),
+            make_feed=wiring.feed if plan.feed_wanted else None,
+            others=_others(wiring, plan),
+        ),
+        audience=audience,
+        plan=plan,
+        me=Identity(watcher_id=wiring.chance.uuid(), host=platform.node(), pid=os.getpid()),
+    )
+    state.agenda.audit_every = min(state.agenda.audit_every, settings.audit_every.total_seconds())
+    return Tracker(state, inbox, wiring.alerts)
+
+
+def _others(wiring: Wiring, plan: WatchPlan) -> tuple[Beside, ...]:
+    others: list[Beside] = [DeliveryThread(wiring.deliverer())]
+    for mode, first, every in (("light", FIRST_LIGHT, plan.light_every), ("deep", FIRST_DEEP, plan.deep_every)):
+        if every > 0:
+            others.append(PassThread(wiring.clock, mode, _pass(wiring, mode), first_after=first, every=every))
+    return tuple(others)
+
+
+def _pass(wiring: Wiring, mode: str) -> Callable[[Callable[[], bool]], Mapping[str, Any]]:
+    """Make what runs one pass, with a connection to the venue of its own."""
+    passes = Passes(
+        store=wiring.store,
+        venue=wiring.unclaimed_venue(),
+        recorder=wiring.recorder,
+        clock=wiring.clock,
+        chance=wiring.chance,
+        beating=True,
+    )
+    run = passes.light if mode == "light" else passes.deep
+
+    def run_one(stopping: Callable[[], bool]) -> Mapping[str, Any]:
+        return run(wish=Wish(stopping=stopping)).json()
+
+    return run_one
