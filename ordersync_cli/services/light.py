@@ -123,7 +123,7 @@ class LightPass:
     def _fetch_fills(self) -> None:
         """Fetch the fills of every ended trade whose fills are not verified yet."""
         with self.work.store.read() as transaction:
-            due = transaction.trades.unverified_ids(ALL)
+            due = [i for i in transaction.trades.unverified_ids(ALL) if self.only is None or i in self.only]
         wanted = {v.order_id: v for v in read_views(self.work, due) if v.order_id is not None}
         rows: Counter[str] = Counter()
         for page in self.work.looker.fill_batches(list(wanted), self.work.lane):

@@ -14,16 +14,13 @@ from ordersync_cli.domain.orders import Source
 from ordersync_cli.domain.trade import Alarm
 from ordersync_cli.errors import LeaseHeld, OrdersyncError, StoreError, VenueUnavailable
 from ordersync_cli.services.closing import close_pass
-from ordersync_cli.services.contradictions import contradicted
 from ordersync_cli.services.deep import DeepPass
-from ordersync_cli.services.dry_run import DryStore
 from ordersync_cli.services.light import LightPass
-from ordersync_cli.services.looks import Looker
 from ordersync_cli.services.pass_report import PassReport
 from ordersync_cli.services.ports import Lane, Lease, Run, Store, Venue
+from ordersync_cli.services.preparing import Means, prepare
 from ordersync_cli.services.pulse import Pulse, never
-from ordersync_cli.services.record import Recorder, announce_nothing
-from ordersync_cli.services.tally import Tally
+from ordersync_cli.services.record import Recorder
 from ordersync_cli.services.work import Work
 
 LIGHT = "light"
@@ -134,27 +131,14 @@ class Passes:
                 self.recorder.announce(transaction, alarms, [])
 
     def _work(self, run: Run, lease: Lease | None, wish: Wish) -> Work:
-        dry = wish.dry_run
-        with self.store.read() as transaction:
-            known = {(b.kind, b.key): b for b in transaction.breaks.open()}
-        recorder = replace(self.recorder, announce=announce_nothing) if dry else self.recorder
-        return Work(
+        return prepare(
+            Means(store=self.store, venue=self.venue, recorder=self.recorder, clock=self.clock, chance=self.chance),
             run_id=run.run_id,
-            store=DryStore(self.store) if dry else self.store,
-            venue=self.venue,
-            recorder=recorder,
-            clock=self.clock,
-            chance=self.chance,
-            lane=LANES[run.mode],
-            looker=Looker(self.venue, self.clock),
-            pulse=Pulse(self.store.leases, lease, self.clock, wish.stopping, wish.deadline),
-            tally=Tally(now=run.started_at, known=known),
-            lease=lease,
-            source=Source.RECONCILE,
-            dry=dry,
-            contradicted=contradicted(self.store),
             mode=run.mode,
-            started_at=run.started_at,
+            lane=LANES[run.mode],
+            source=Source.RECONCILE,
+            pulse=Pulse(self.store.leases, lease, self.clock, wish.stopping, wish.deadline),
+            dry=wish.dry_run,
         )
 
     def _pass(self, work: Work, wish: Wish) -> PassReport:

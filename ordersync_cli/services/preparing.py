@@ -1,0 +1,52 @@
+"""Gets one pass, or one sync, ready to work: its counts, its eyes, its pulse."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ordersync_cli.clock import Chance, Clock
+from ordersync_cli.domain.orders import Source
+from ordersync_cli.services.contradictions import contradicted
+from ordersync_cli.services.dry_run import DryStore
+from ordersync_cli.services.looks import Looker
+from ordersync_cli.services.ports import Lane, Store, Venue
+from ordersync_cli.services.pulse import Pulse
+from ordersync_cli.services.record import Recorder, announce_nothing
+from ordersync_cli.services.tally import Tally
+from ordersync_cli.services.work import Work
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What every kind of work is done with."""
+
+    store: Store
+    venue: Venue
+    recorder: Recorder
+    clock: Clock
+    chance: Chance
+
+
+def prepare(means: Means, *, run_id: str, mode: str, lane: Lane, source: Source, pulse: Pulse, dry: bool) -> Work:
+    """Prepare the work; a dry one reads the store and keeps nothing."""
+    with means.store.read() as transaction:
+        known = {(b.kind, b.key): b for b in transaction.breaks.open()}
+    at = means.clock.now()
+    return Work(
+        run_id=run_id,
+        store=DryStore(means.store) if dry else means.store,
+        venue=means.venue,
+        recorder=replace(means.recorder, announce=announce_nothing) if dry else means.recorder,
+        clock=means.clock,
+        chance=means.chance,
+        lane=lane,
+        looker=Looker(means.venue, means.clock),
+        pulse=pulse,
+        tally=Tally(now=at, known=known),
+        mode=mode,
+        started_at=at,
+        lease=pulse.lease,
+        source=source,
+        dry=dry,
+        contradicted=contradicted(means.store),
+    )
