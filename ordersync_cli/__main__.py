@@ -144,7 +144,7 @@ def _close(run: Invocation) -> None:
     """Close what the run opened; what fails here is logged and changes no exit code."""
     try:
         run.close()
-    except Exception:
+    except (Exception, KeyboardInterrupt):
         logging.getLogger("ordersync_cli").exception("closing failed")
 
 
