@@ -12,7 +12,7 @@ from ordersync_cli.domain.orders import OrderRequest, OrderType, Origin, Side
 from ordersync_cli.domain.registers import sighting
 from ordersync_cli.domain.trade import Trade, VenueOrder
 from ordersync_cli.store.context import Context
-from ordersync_cli.store.registers import external_of, put_external, put_fills
+from ordersync_cli.store.registers import external_of, fills_of, put_external, put_fills
 
 
 class Externals:
@@ -24,6 +24,8 @@ class Externals:
 
     def save(self, orders: Sequence[OrderSeen], *, now: datetime) -> None:
         """Join what was seen into what is kept, rows locked in the order of their ids."""
+        claimed = self._claimed(orders)
+        orders = [seen for seen in orders if seen.order_id not in claimed]
         if not orders:
             return
         wanted = sorted({seen.order_id for seen in orders})
@@ -48,11 +50,19 @@ class Externals:
         return [found[order_id] for order_id in wanted]
 
     def fills(self, rows: Sequence[FillsSeen]) -> None:
-        """Keep fills of external orders, so that an adoption has them."""
+        """Keep fills of external orders, so that an adoption has them.
+
+        Those of an order that a trade has claimed meanwhile count for that trade.
+        """
+        claimed = self._claimed(rows)
         at = self._context.clock.now()
-        known = external_of(self._sql, sorted({seen.order_id for seen in rows}), lock=True)
+        wanted = sorted({seen.order_id for seen in rows})
+        known = external_of(self._sql, wanted, lock=True)
+        stored = fills_of(self._sql, wanted)
+        joined: dict[str, VenueOrder] = {}
         for seen in rows:
-            before = known.get(seen.order_id) or VenueOrder(order_id=seen.order_id)
+            new = VenueOrder(order_id=seen.order_id, fills=stored.get(seen.order_id, ()))
+            before = joined.get(seen.order_id) or known.get(seen.order_id, new)
             told = VenueOrder(
                 order_id=seen.order_id,
                 fills=tuple(clean(fill) for fill in seen.fills if fill.order_id == seen.order_id),
@@ -60,8 +70,15 @@ class Externals:
             )
             after = join_order(before, told)
             put_fills(self._sql, [fill for fill in after.fills if fill not in set(before.fills)])
-            known[seen.order_id] = after
-        put_external(self._sql, known.values(), at)
+            joined[seen.order_id] = after
+        moved = [o for o in joined.values() if o.order_id not in claimed and o != known.get(o.order_id)]
+        put_external(self._sql, moved, at)
+
+    def _claimed(self, rows: Sequence[OrderSeen] | Sequence[FillsSeen]) -> set[str]:
+        among = self._sql.among("order_id")
+        text = f"SELECT order_id FROM venue_orders WHERE {among} AND trade_id IS NOT NULL AND NOT mismatch"
+        wanted = sorted({seen.order_id for seen in rows})
+        return {order_id for (order_id,) in self._sql.rows(text, (self._sql.values.several(wanted),))}
 
 
 def _anybody(seen: OrderSeen, now: datetime) -> Trade:

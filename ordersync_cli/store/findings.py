@@ -28,22 +28,24 @@ class Breaks:
 
     def see(self, found: StoredBreak) -> StoredBreak:
         """Open it, or count it again on its open row (which takes over what is known now)."""
-        sql, values = self._sql, self._sql.values
-        if found.resolved_at is None:
-            text = f"{_BREAK.select()} WHERE kind = ? AND key = ? AND resolved_at IS NULL"
-            row = sql.row(text + sql.for_update, (found.kind, found.key))
-            if row is not None:
-                known = _BREAK.read(row, values)
-                again = replace(
-                    found,
-                    break_id=known.break_id,
-                    first_seen=min(known.first_seen, found.first_seen),
-                    last_seen=max(known.last_seen, found.last_seen),
-                    times=known.times + 1,
-                )
-                self._write(again)
-                return again
-        return replace(found, break_id=sql.insert(_BREAK.insert("break_id"), _BREAK.row(found, values, "break_id")))
+        known = self._open_one(found)
+        if known is None:
+            # two processes may find it at once: one inserts, the other counts
+            count = self._sql.run(
+                f"{_BREAK.insert('break_id')} ON CONFLICT DO NOTHING", _BREAK.row(found, self._sql.values, "break_id")
+            )
+            known = self._newest(found)
+            if count:
+                return known
+        again = replace(
+            found,
+            break_id=known.break_id,
+            first_seen=min(known.first_seen, found.first_seen),
+            last_seen=max(known.last_seen, found.last_seen),
+            times=known.times + 1,
+        )
+        self._write(again)
+        return again
 
     def resolve(self, key: str, kinds: Sequence[str] | None, at: datetime, resolution: str) -> int:
         """Close the open breaks of a key (of these kinds only, when given); returns how many."""
@@ -83,6 +85,17 @@ class Breaks:
         self._write(accepted)
         return accepted
 
+    def _open_one(self, found: StoredBreak) -> StoredBreak | None:
+        if found.resolved_at is not None:
+            return None
+        text = f"{_BREAK.select()} WHERE kind = ? AND key = ? AND resolved_at IS NULL{self._sql.for_update}"
+        row = self._sql.row(text, (found.kind, found.key))
+        return None if row is None else _BREAK.read(row, self._sql.values)
+
+    def _newest(self, found: StoredBreak) -> StoredBreak:
+        text = f"{_BREAK.select()} WHERE kind = ? AND key = ? ORDER BY id DESC LIMIT 1{self._sql.for_update}"
+        return _BREAK.read(self._sql.rows(text, (found.kind, found.key))[0], self._sql.values)
+
     def _write(self, found: StoredBreak) -> None:
         sets = ", ".join(f"{name} = ?" for name in _BREAK.columns("break_id"))
         row = _BREAK.row(found, self._sql.values, "break_id")
@@ -106,8 +119,10 @@ class Incidents:
         text = f"{_INCIDENT.select()} WHERE rule = ? AND key = ? AND resolved_at IS NULL"
         row = sql.row(text + sql.for_update, (incident.rule, incident.key))
         if row is None:
-            sql.run(_INCIDENT.insert(), _INCIDENT.row(incident, values))
-            return incident, True
+            # two processes may raise it at once: one inserts, the other counts
+            if sql.run(f"{_INCIDENT.insert()} ON CONFLICT DO NOTHING", _INCIDENT.row(incident, values)):
+                return incident, True
+            row = sql.rows(text + sql.for_update, (incident.rule, incident.key))[0]
         known = _INCIDENT.read(row, values)
         counted = replace(
             known,

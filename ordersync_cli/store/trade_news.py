@@ -1,0 +1,87 @@
+"""Makes the audit event of each change of a trade."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+
+from ordersync_cli.domain.orders import Origin
+from ordersync_cli.domain.trade import Change, Standing, Trade
+from ordersync_cli.services.ports import TradeEvent
+from ordersync_cli.store.context import Context
+from ordersync_cli.store.trade_columns import read_status
+from ordersync_cli.store.trade_rows import kept_word
+
+_SECOND = Decimal(1_000_000)
+
+
+def event_of(
+    context: Context, trade: Trade, standing: Standing, kind: str, *, seen_at: datetime, at: datetime
+) -> TradeEvent:
+    """Tell where a trade stands, as the event of its first row or of an attempt."""
+    assert trade.trade_id is not None
+    figures = standing.figures
+    return TradeEvent(
+        event_id=context.chance.uuid(),
+        trade_id=trade.trade_id,
+        bot_id=trade.request.bot_id,
+        order_id=standing.order_id,
+        client_order_id=trade.request.client_order_id,
+        kind=kind,
+        old_status=None,
+        status=standing.status.value,
+        order_status=standing.order_status.value,
+        venue_status=standing.venue_status,
+        filled_size=figures.filled_size if figures else None,
+        average_filled_price=figures.average_filled_price if figures else None,
+        filled_at=standing.filled_at,
+        source=trade.source.value,
+        venue_time=None,
+        seen_at=seen_at,
+        committed_at=at,
+        latency_seconds=None,
+    )
+
+
+def change_event(context: Context, change: Change, trade: Trade, at: datetime, latency: Decimal | None) -> TradeEvent:
+    """Tell what a change did; ``latency`` in seconds, marked where the clocks contradict each other."""
+    word, _ = context.own_words.get(trade.trade_id or 0, (None, None))
+    bots_own = trade.trade_id in context.unstored and word is not None
+    event = event_of(context, trade, change.now, _kind(change), seen_at=change.seen_at, at=at)
+    suspect = latency is not None and latency < 0
+    kept = kept_word(context, trade, change.now)
+    return replace(
+        event,
+        status=event.status if kept is None else read_status(kept[0]),
+        old_status=read_status(word) if bots_own else change.was.status.value,
+        source=change.source.value,
+        venue_time=change.venue_time,
+        latency_seconds=latency,
+        detail="clock_suspect: the venue's time is after the commit" if suspect else None,
+    )
+
+
+def latency_of(change: Change, committed_at: datetime) -> Decimal | None:
+    """Measure venue event to commit, once for each change of the figures; imported rows have none."""
+    if not change.figures_changed or change.venue_time is None:
+        return None
+    if change.after.origin is Origin.IMPORTED:
+        return None
+    between = committed_at - change.venue_time
+    microseconds = (between.days * 86_400 + between.seconds) * 1_000_000 + between.microseconds
+    return Decimal(microseconds) / _SECOND
+
+
+def _kind(change: Change) -> str:
+    """Name what moved, the weightiest first."""
+    before, after = change.before, change.after
+    if before.settled != after.settled:
+        return "settled"
+    if (change.was.status, change.was.order_status) != (change.now.status, change.now.order_status):
+        return "status"
+    if change.figures_changed:
+        return "figures"
+    if change.fills_added or change.was.fills_verified != change.now.fills_verified:
+        return "fills"
+    return "cancel" if before.cancel != after.cancel else "status"
