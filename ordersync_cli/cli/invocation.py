@@ -78,7 +78,8 @@ class Invocation:
     def require_named_venue(self, what: str) -> None:
         """Raise SettingsError (exit 3) where nobody named a venue and nobody is looking.
 
-        A cron job that lost its environment must not be green on the simulator (T49). ``what`` is the command as the user wrote it, for the message.
+        A cron job that lost its environment must not be green on the simulator (T49). ``what`` is
+        the command as the user wrote it, for the message.
         """
         if self.settings.venue_is_explicit or has_person():
             return
