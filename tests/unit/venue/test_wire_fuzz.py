@@ -23,17 +23,23 @@ from ordersync_cli.venue.wire_pages import page
 from ordersync_cli.venue.wire_values import WireError, parse_json
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
-NAMES = st.sampled_from(
-    ["order_id", "client_order_id", "status", "side", "order_side", "filled_size", "cumulative_quantity", "number_of_fills", "filled_value", "total_fees", "average_filled_price", "avg_price", "order_configuration", "limit_limit_gtc", "base_size", "limit_price", "edit_history", "replace_accept_timestamp", "created_time", "creation_time", "last_fill_time", "orders", "fills", "cursor", "has_next", "success", "success_response", "error_response", "error", "message", "error_details", "failure_reason", "results", "events", "type", "channel", "sequence_num", "timestamp", "subscriptions", "heartbeat_counter", "entry_id", "price", "size", "commission", "trade_time", "sequence_timestamp", "size_in_quote", "iso", "epochMillis", "available_balance", "hold", "value", "currency", "errors", "id", "errs", "product_id", "quote_increment", "alias_to", "completion_percentage", "reject_reason"]
-)
+_NAMES = """order_id client_order_id status side order_side filled_size cumulative_quantity number_of_fills filled_value
+    total_fees average_filled_price avg_price order_configuration limit_limit_gtc base_size limit_price edit_history
+    replace_accept_timestamp created_time creation_time last_fill_time orders fills cursor has_next success
+    success_response error_response error message error_details failure_reason results events type channel
+    sequence_num timestamp subscriptions heartbeat_counter entry_id price size commission trade_time
+    sequence_timestamp size_in_quote iso epochMillis available_balance hold value currency errors id errs
+    product_id quote_increment alias_to completion_percentage reject_reason"""
+_WORDS = """0 1 FILLED CANCELLED snapshot update user heartbeats subscriptions error 0001-01-01T00:00:00Z
+    2026-03-01T12:00:00Z 9999-12-31T23:59:59-23:59 NaN 1e99 true"""
+NAMES = st.sampled_from(_NAMES.split())
 LEAVES = st.one_of(
     st.none(),
     st.booleans(),
     st.integers(),
     st.decimals(allow_nan=False, allow_infinity=False),
     st.text(max_size=12),
-    st.sampled_from(["", "0", "1", "FILLED", "CANCELLED", "snapshot", "update", "user", "heartbeats", "subscriptions", "error",
-                     "0001-01-01T00:00:00Z", "2026-03-01T12:00:00Z", "9999-12-31T23:59:59-23:59", "NaN", "1e99", "true"]),
+    st.sampled_from(["", *_WORDS.split()]),
 )  # fmt: skip
 TREES = st.recursive(
     LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=8), max_leaves=25
