@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -28,6 +28,7 @@ AUDIT_RECENT = 100  # trades drawn from those touched within a day
 AUDIT_OLD = 50  # and from all the others
 AUDIT_PENDING = 50
 DAY = timedelta(days=1)
+KEPT_AT_MOST = 100_000  # external orders
 AGES = timedelta(days=36_500)
 _LONG_AT = "deep_long_at"
 
@@ -56,7 +57,7 @@ class DeepPass:
         self._ask_for_unlisted(start, end)
         self._settle_late()
         if self.adopt:
-            self._adopt()
+            adopt_kept(self.work, self.external.order_ids)
         self.witness.note()
         self._remember_long(end)
 
@@ -188,12 +189,13 @@ class DeepPass:
         changed = {d.trade_id for d in self.work.tally.details.values() if d.new_status == Status.PENDING}
         LightPass(work=self.work, only=frozenset(changed)).run()
 
-    def _adopt(self) -> None:
-        with self.work.store.read() as transaction:
-            kept = [o.order_id for o in transaction.external.list(limit=100_000)]
-        wanted = list(dict.fromkeys([*self.external.order_ids, *kept]))
-        if adopt(self.work, wanted):
-            LightPass(work=self.work).run()
+
+def adopt_kept(work: Work, listed: Iterable[str] = ()) -> None:
+    """Take in the external orders that were listed now or at any time before, and settle them."""
+    with work.store.read() as transaction:
+        kept = [o.order_id for o in transaction.external.list(limit=KEPT_AT_MOST)]
+    if adopt(work, list(dict.fromkeys([*listed, *kept]))):
+        LightPass(work=work).run()
 
 
 def slices(start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:

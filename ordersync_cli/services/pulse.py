@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from ordersync_cli.clock import Clock
-from ordersync_cli.errors import LeaseLost, OrdersyncError, StoreError, VenueUnavailable
+from ordersync_cli.errors import LeaseLost, OrdersyncError, StoreError
 from ordersync_cli.services.ports import Lease, Leases
 
 BEAT_EVERY = 1.0  # seconds; a candidate takes over after 4 s of standstill
@@ -22,10 +22,18 @@ class PassStopped(OrdersyncError):
     kind = "stopped"
 
 
-class TimeIsOver(VenueUnavailable):
+class TimeIsOver(OrdersyncError):
     """The pass reached --max-runtime; what was committed stays, the rest is for the next run."""
 
+    exit_code = 6
     kind = "max_runtime"
+
+
+def time_is_over() -> TimeIsOver:
+    """Make the error of a pass that reached its limit."""
+    return TimeIsOver(
+        "The pass reached its --max-runtime; what it committed stays.", "The next run goes on from there."
+    )
 
 
 def never() -> bool:
@@ -57,10 +65,7 @@ class Pulse:
         if self.stopping():
             raise PassStopped("The pass was asked to stop.", "What it committed stays; run it again.")
         if self.deadline is not None and self._stepped >= self.deadline:
-            raise TimeIsOver(
-                "The pass reached its --max-runtime; what it committed stays.",
-                "The next run goes on from there.",
-            )
+            raise time_is_over()
         self._beat()
         if self._lost:
             raise LeaseLost(

@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 from ordersync_cli.clock import Chance, Clock
 from ordersync_cli.domain.orders import Source
 from ordersync_cli.domain.trade import Alarm
-from ordersync_cli.errors import LeaseHeld, OrdersyncError, StoreError, VenueUnavailable
+from ordersync_cli.errors import LeaseHeld, LeaseLost, OrdersyncError, StoreError, VenueUnavailable
 from ordersync_cli.services.closing import close_pass
-from ordersync_cli.services.deep import DeepPass
+from ordersync_cli.services.deep import DeepPass, adopt_kept
 from ordersync_cli.services.light import LightPass
 from ordersync_cli.services.pass_report import PassReport
 from ordersync_cli.services.ports import Lane, Lease, Run, Store, Venue
@@ -40,6 +40,10 @@ class Outage(VenueUnavailable):
         self.said = said
 
 
+def _nothing() -> None:
+    return
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
     """How a pass is wanted; ``deadline`` in monotonic seconds."""
@@ -49,6 +53,7 @@ class Wish:
     dry_run: bool = False
     stopping: Callable[[], bool] = never
     deadline: float | None = None
+    started: Callable[[], None] = _nothing  # called once the pass holds its lease
 
 
 @dataclass(slots=True, kw_only=True)
@@ -83,12 +88,13 @@ class Passes:
         held = lease or self._acquire(run)
         try:
             self._start(run, held)
+            wish.started()
             work = self._work(run, held, wish)
             try:
                 with work.pulse.beating() if self.beating else nullcontext():
                     report = self._pass(work, wish)
             except BaseException as failure:
-                said = self._failed(run, held, failure)
+                said = write_failure(self.store, run, held, failure, at=self.clock.now())
                 if isinstance(failure, VenueUnavailable):
                     raise Outage(failure, said=said) from failure
                 raise
@@ -145,6 +151,8 @@ class Passes:
         before = self.venue.requests_made
         if work.mode == LIGHT:
             LightPass(work=work, since=wish.since).run()
+            if wish.adopt:
+                adopt_kept(work)
         else:
             DeepPass(work=work, since=wish.since, adopt=wish.adopt).run()
         return close_pass(work, requests=self.venue.requests_made - before)
@@ -167,32 +175,32 @@ class Passes:
             if transaction.notes.get(_OUTAGE) is not None:
                 transaction.notes.set(_OUTAGE, None)
 
-    def _failed(self, run: Run, lease: Lease, failure: BaseException) -> bool:
-        """Write how the run ended; tells whether this outage was told within the last hour already.
 
-        Nothing is written under a lease that was lost, or into a store that fails: the next run
-        closes the row as died.
-        """
-        at = self.clock.now()
-        exit_code, message = _ending(failure)
-        ended = replace(run, finished_at=at, result="failed", exit_code=exit_code, message=message)
-        said = False
-        try:
-            with self.store.write() as transaction:
-                transaction.runs.finish(ended, lease)
-                if isinstance(failure, VenueUnavailable):
-                    noted = transaction.notes.get(_OUTAGE)
-                    said = noted is not None and at - datetime.fromisoformat(noted) < SAY_AGAIN
-                    if not said:
-                        transaction.notes.set(_OUTAGE, at.isoformat())
-        except (StoreError, LeaseHeld):
-            return False
-        return said
+def write_failure(store: Store, run: Run, lease: Lease | None, failure: BaseException, *, at: datetime) -> bool:
+    """Write how a run ended; tells whether this outage was told within the last hour already.
+
+    Nothing is written under a lease that was lost, or into a store that fails: the next run
+    closes the row as died.
+    """
+    exit_code, message = _ending(failure)
+    ended = replace(run, finished_at=at, result="failed", exit_code=exit_code, message=message)
+    said = False
+    try:
+        with store.write() as transaction:
+            transaction.runs.finish(ended, lease)
+            if isinstance(failure, VenueUnavailable):
+                noted = transaction.notes.get(_OUTAGE)
+                said = noted is not None and at - datetime.fromisoformat(noted) < SAY_AGAIN
+                if not said:
+                    transaction.notes.set(_OUTAGE, at.isoformat())
+    except (StoreError, LeaseLost):
+        return False
+    return said
 
 
 def _ending(failure: BaseException) -> tuple[int, str]:
     if isinstance(failure, OrdersyncError):
         return failure.exit_code, failure.message
-    if isinstance(failure, KeyboardInterrupt):
-        return 130, "interrupted"
+    if isinstance(failure, KeyboardInterrupt):  # a subclass of it is a termination
+        return (130, "interrupted") if type(failure) is KeyboardInterrupt else (143, "terminated")
     return 1, f"a bug: {type(failure).__name__}"
