@@ -87,11 +87,11 @@ def _venue(run: Invocation, *, with_feed: bool) -> Iterator[Check]:
     from ordersync_cli.services import checkup
 
     limits = run.wiring.book.limits
-    clock = checkup.attempt("clock", lambda: checkup.clock_is_near(run.wiring.unclaimed_venue, limits))
+    clock = checkup.attempt("clock", lambda: checkup.clock_is_near(run.wiring.unclaimed_venue(), limits))
     yield clock
     if clock.status == checkup.FAILED and clock.exit_code != 10:
         return
-    yield checkup.attempt("key permissions", lambda: checkup.key_may(run.wiring.unclaimed_venue))
+    yield checkup.attempt("key permissions", lambda: checkup.key_may(run.wiring.unclaimed_venue()))
     yield checkup.attempt("claim", lambda: _claim(run))
     if with_feed:
         yield checkup.attempt("feed", lambda: _feed(run))

@@ -14,7 +14,7 @@ from ordersync_cli.errors import SettingsError, UsageError
 from ordersync_cli.services.foreign_row import MAPPABLE, NEEDED, ForeignRow, read_row
 from ordersync_cli.services.ports import Store, Transaction
 
-_BATCH = 500
+_BATCH = 1000
 _MOST_NAMED = 1000  # problems listed one by one; all are counted
 
 Progress = Callable[[int, int], None]

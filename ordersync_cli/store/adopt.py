@@ -28,7 +28,7 @@ _ALWAYS_KNOWN = {
     "id", "bot_id", "product_id", "side", "status", "created_at", "client_order_id", "updated_at",
 }  # fmt: skip
 _MAY_BE_UNKNOWN = _OURS - _ALWAYS_KNOWN
-_NUMBERS = (sa.Numeric, sa.Integer)
+_NUMBERS = (sa.Numeric, sa.Float, sa.Integer)  # SQLAlchemy 2.1: a Float is no Numeric
 _TIMES = (sa.DateTime,)
 _WORDS = (sa.String,)
 _FAMILIES: dict[str, tuple[type[Any], ...]] = {
