@@ -14,7 +14,6 @@ from ordersync_cli.services.ports.rows import (
 )
 from ordersync_cli.services.ports.store import (
     BreakTable,
-    ExternalOrders,
     ImportTable,
     IncidentTable,
     Leases,
@@ -22,10 +21,10 @@ from ordersync_cli.services.ports.store import (
     Outbox,
     RunTable,
     Store,
-    TradeTable,
     Transaction,
     WatcherTable,
 )
+from ordersync_cli.services.ports.trades import ExternalOrders, TradeTable
 from ordersync_cli.services.ports.venue import (
     Balance,
     Budget,

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Protocol
 
-from ordersync_cli.domain.observations import FillsSeen, OrderSeen
-from ordersync_cli.domain.trade import Change, Trade, VenueOrder
-from ordersync_cli.domain.view import TradeView
 from ordersync_cli.services.foreign_row import ForeignRow
 from ordersync_cli.services.ports.rows import (
     Delivery,
@@ -17,125 +14,42 @@ from ordersync_cli.services.ports.rows import (
     Lease,
     Run,
     StoredBreak,
-    TradeEvent,
-    TradeFilter,
     Watcher,
 )
+from ordersync_cli.services.ports.trades import ExternalOrders, TradeTable
 from ordersync_cli.services.ports.venue import Budget
-
-
-class TradeTable(Protocol):
-    """Trades inside one transaction. Rows are locked in the order of their ids."""
-
-    def add(self, trade: Trade) -> Trade:
-        """Insert an intent (or an adopted, imported row); returns it with its trade_id."""
-        ...
-
-    def ids_of(self, order_ids: Iterable[str] = (), client_order_ids: Iterable[str] = ()) -> dict[str, int]:
-        """Find which trade claims each order id or client order id; unknown ones are left out."""
-        ...
-
-    def load(self, trade_ids: Iterable[int], *, lock: bool = True) -> dict[int, Trade]:
-        """Load whole trades, registers and fills; locked for the transaction unless told not to."""
-        ...
-
-    def begin_attempt(self, trade: Trade, *, expected_attempts: int) -> bool:
-        """Write attempts, attempt_at, not_after, submitted_at by compare-and-set; False if another did."""
-        ...
-
-    def save(self, changes: Sequence[Change], *, committed_at: datetime) -> list[TradeEvent]:
-        """Write rows, registers and fills of what changed, and one event for each public change.
-
-        Sets updated_at, source, sync_latency_seconds and confirmed_at. Returns the events of
-        public changes, which are also sent as Postgres NOTIFY.
-        """
-        ...
-
-    def events(self, trade_id: int) -> list[TradeEvent]:
-        """List the audit events of one trade, oldest first."""
-        ...
-
-    def events_after(self, row: int, limit: int) -> list[tuple[int, TradeEvent]]:
-        """List events of all trades whose row number is larger, oldest first, with their numbers."""
-        ...
-
-    def last_event(self) -> int:
-        """Tell the largest row number of the events, 0 when there is none."""
-        ...
-
-    def confirm(self, confirmed: Mapping[int, datetime]) -> None:
-        """Write confirmed_at of many trades in one batch."""
-        ...
-
-    def pending_ids(self) -> list[int]:
-        """List trades whose status is pending, or whose zero proof is due, by id."""
-        ...
-
-    def unverified_ids(self, limit: int) -> list[int]:
-        """List terminal trades whose fills are not verified yet."""
-        ...
-
-    def views(self, wanted: TradeFilter) -> list[TradeView]:
-        """List public rows, newest first."""
-        ...
-
-    def foreign_ids(self) -> list[int]:
-        """List rows that another program inserted or overwrote and that have no registers yet."""
-        ...
-
-    def overwritten_ids(self) -> list[int]:
-        """List followed trades in which another program overwrote what the join had derived."""
-        ...
-
-    def rewrite(self, trade_ids: Sequence[int]) -> list[int]:
-        """Write again what the join says of these trades; returns those that were written."""
-        ...
-
-    def unreadable(self) -> dict[int, str]:
-        """Name rows of a bot that cannot be followed (they are never loaded), each with what is wrong."""
-        ...
-
-    def events_between(self, since: datetime, until: datetime) -> list[TradeEvent]:
-        """List the audit events committed in [since, until), oldest first."""
-        ...
-
-    def sample_terminal(self, since: datetime, limit: int, draw: int) -> list[int]:
-        """Draw distinct terminal trades touched since then, seeded by ``draw``."""
-        ...
-
-
-class ExternalOrders(Protocol):
-    """Venue orders that no trade claims."""
-
-    def save(self, orders: Sequence[OrderSeen], *, now: datetime) -> None: ...
-
-    def load(self, order_id: str) -> VenueOrder | None: ...
-
-    def list(self, limit: int = 1000) -> list[VenueOrder]: ...
-
-    def fills(self, rows: Sequence[FillsSeen]) -> None:
-        """Keep fills of external orders, so that an adoption has them."""
-        ...
 
 
 class RunTable(Protocol):
     """Runs and watermarks; every write checks the fence."""
 
-    def start(self, run: Run, lease: Lease | None) -> None: ...
+    def start(self, run: Run, lease: Lease | None) -> None:
+        """Write the row of a run that begins."""
+        ...
 
-    def finish(self, run: Run, lease: Lease | None) -> None: ...
+    def finish(self, run: Run, lease: Lease | None) -> None:
+        """Write how a run ended."""
+        ...
 
     def close_died(self, mode: str, at: datetime) -> list[Run]:
         """Close rows of this mode that never ended (their holder lost the lease) as died."""
         ...
 
-    def last(self, mode: str, *, good: bool = False) -> Run | None: ...
+    def last(self, mode: str, *, good: bool = False) -> Run | None:
+        """Give the newest run of a mode that ended; with ``good``, the newest that reached the venue."""
+        ...
 
-    def between(self, since: datetime, until: datetime) -> list[Run]: ...
+    def between(self, since: datetime, until: datetime) -> list[Run]:
+        """List the runs that started in [since, until)."""
+        ...
 
-    def watermark(self, name: str) -> datetime | None: ...
+    def watermark(self, name: str) -> datetime | None:
+        """Tell how far a deep pass has read; None where it never did."""
+        ...
 
-    def move_watermark(self, name: str, to: datetime, lease: Lease | None) -> None: ...
+    def move_watermark(self, name: str, to: datetime, lease: Lease | None) -> None:
+        """Move a watermark in this transaction, under the fence."""
+        ...
 
 
 class BreakTable(Protocol):
@@ -145,21 +59,33 @@ class BreakTable(Protocol):
         """Open it, or count it again on its open row; returns the row."""
         ...
 
-    def resolve(self, key: str, kinds: Sequence[str] | None, at: datetime, resolution: str) -> int: ...
+    def resolve(self, key: str, kinds: Sequence[str] | None, at: datetime, resolution: str) -> int:
+        """Close the open breaks of a key (of these kinds); returns how many."""
+        ...
 
-    def open(self) -> list[StoredBreak]: ...
+    def open(self) -> list[StoredBreak]:
+        """List the breaks that are open."""
+        ...
 
-    def between(self, since: datetime, until: datetime) -> list[StoredBreak]: ...
+    def between(self, since: datetime, until: datetime) -> list[StoredBreak]:
+        """List the breaks seen in [since, until)."""
+        ...
 
-    def get(self, break_id: int) -> StoredBreak | None: ...
+    def get(self, break_id: int) -> StoredBreak | None:
+        """Give one break; None for an unknown number."""
+        ...
 
-    def accept(self, break_id: int, reason: str, at: datetime) -> StoredBreak | None: ...
+    def accept(self, break_id: int, reason: str, at: datetime) -> StoredBreak | None:
+        """Close a break because a person says so; None for an unknown number."""
+        ...
 
 
 class Outbox(Protocol):
     """What must be delivered after the commit, at least once, in order for each key."""
 
-    def put(self, sink: str, key: str, event_id: str, body: Mapping[str, Any], at: datetime) -> None: ...
+    def put(self, sink: str, key: str, event_id: str, body: Mapping[str, Any], at: datetime) -> None:
+        """Queue one message for one sink."""
+        ...
 
     def due(self, now: datetime, limit: int, sinks: Collection[str] | None = None) -> list[Delivery]:
         """List what is due (for these sinks only, when given), oldest first.
@@ -168,9 +94,13 @@ class Outbox(Protocol):
         """
         ...
 
-    def delivered(self, delivery_id: int, at: datetime) -> None: ...
+    def delivered(self, delivery_id: int, at: datetime) -> None:
+        """Mark a message as delivered."""
+        ...
 
-    def failed(self, delivery_id: int, retry_at: datetime, problem: str) -> None: ...
+    def failed(self, delivery_id: int, retry_at: datetime, problem: str) -> None:
+        """Mark a try as failed, and when to try again."""
+        ...
 
     def undelivered(self) -> tuple[int, datetime | None]:
         """Count what waits, and tell since when the oldest does."""
@@ -180,17 +110,25 @@ class Outbox(Protocol):
 class IncidentTable(Protocol):
     """Incidents of the alert rules."""
 
-    def open(self) -> list[Incident]: ...
+    def open(self) -> list[Incident]:
+        """List the incidents that are open."""
+        ...
 
     def raise_(self, incident: Incident) -> tuple[Incident, bool]:
         """Open, or count on the open one of the same rule and key; True when it is new."""
         ...
 
-    def resolve(self, incident_id: str, at: datetime) -> None: ...
+    def resolve(self, incident_id: str, at: datetime) -> None:
+        """Close an incident."""
+        ...
 
-    def acknowledge(self, incident_id: str, at: datetime) -> Incident | None: ...
+    def acknowledge(self, incident_id: str, at: datetime) -> Incident | None:
+        """Note that a person has seen it; None for an unknown one."""
+        ...
 
-    def between(self, since: datetime, until: datetime) -> list[Incident]: ...
+    def between(self, since: datetime, until: datetime) -> list[Incident]:
+        """List the incidents opened in [since, until)."""
+        ...
 
 
 class ImportTable(Protocol):
@@ -224,50 +162,78 @@ class ImportTable(Protocol):
 class Notes(Protocol):
     """Small named values of the store: its identity, freeze, learned schedule, poll state."""
 
-    def get(self, name: str) -> str | None: ...
+    def get(self, name: str) -> str | None:
+        """Give a value; None where there is none."""
+        ...
 
-    def set(self, name: str, value: str | None) -> None: ...
+    def set(self, name: str, value: str | None) -> None:
+        """Write a value; None takes it away."""
+        ...
 
 
 class WatcherTable(Protocol):
     """Who watches this store."""
 
-    def beat(self, watcher: Watcher) -> None: ...
+    def beat(self, watcher: Watcher) -> None:
+        """Write what a watcher says of itself now."""
+        ...
 
-    def leave(self, watcher_id: str) -> None: ...
+    def leave(self, watcher_id: str) -> None:
+        """Take away a watcher that stops."""
+        ...
 
-    def list(self) -> list[Watcher]: ...
+    def list(self) -> list[Watcher]:
+        """List the watchers."""
+        ...
 
 
 class Transaction(Protocol):
     """One unit of work: everything in it commits together or not at all."""
 
     @property
-    def trades(self) -> TradeTable: ...
+    def trades(self) -> TradeTable:
+        """Trades."""
+        ...
 
     @property
-    def external(self) -> ExternalOrders: ...
+    def external(self) -> ExternalOrders:
+        """Orders at the venue that no trade claims."""
+        ...
 
     @property
-    def runs(self) -> RunTable: ...
+    def runs(self) -> RunTable:
+        """Runs and watermarks."""
+        ...
 
     @property
-    def breaks(self) -> BreakTable: ...
+    def breaks(self) -> BreakTable:
+        """Breaks."""
+        ...
 
     @property
-    def outbox(self) -> Outbox: ...
+    def outbox(self) -> Outbox:
+        """What waits to be delivered."""
+        ...
 
     @property
-    def incidents(self) -> IncidentTable: ...
+    def incidents(self) -> IncidentTable:
+        """Incidents of the alert rules."""
+        ...
 
     @property
-    def imports(self) -> ImportTable: ...
+    def imports(self) -> ImportTable:
+        """Rows taken in from another program."""
+        ...
 
     @property
-    def notes(self) -> Notes: ...
+    def notes(self) -> Notes:
+        """Small named values."""
+        ...
 
     @property
-    def watchers(self) -> WatcherTable: ...
+    def watchers(self) -> WatcherTable:
+        """Who watches."""
+        ...
 
     def fence(self, lease: Lease) -> None:
         """Raise LeaseLost unless this lease is still held with this token."""
@@ -285,17 +251,23 @@ class Leases(Protocol):
         """Bump the beat (each second); False when it was taken over."""
         ...
 
-    def release(self, lease: Lease) -> None: ...
+    def release(self, lease: Lease) -> None:
+        """Give a lease back; one that was lost already is left alone."""
+        ...
 
 
 class Store(Protocol):
     """The trade store. Raises StoreError (exit 9) where it cannot be reached, locked, written."""
 
     @property
-    def leases(self) -> Leases: ...
+    def leases(self) -> Leases:
+        """Leases, each call a transaction of its own."""
+        ...
 
     @property
-    def budget(self) -> Budget: ...
+    def budget(self) -> Budget:
+        """The request budget of all processes on this store."""
+        ...
 
     def write(self) -> AbstractContextManager[Transaction]:
         """Open a writing transaction; commits at the end of the block, rolls back on an error."""
@@ -313,4 +285,6 @@ class Store(Protocol):
         """Wait until another process wrote to the store (100 ms at most late), or the time is up."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Close every connection."""
+        ...

@@ -143,15 +143,21 @@ class Balance:
 
 
 class Venue(Protocol):
-    """Coinbase or the simulator. Every look-up raises VenueUnavailable, CredentialsRefused or
-    UnreadableAnswer where it could not be made; an empty answer is never a failed one.
+    """Coinbase or the simulator.
+
+    Every look-up raises VenueUnavailable, CredentialsRefused or UnreadableAnswer where it could
+    not be made; an empty answer is never a failed one.
     """
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Name the venue: coinbase or simulator."""
+        ...
 
     @property
-    def simulated(self) -> bool: ...
+    def simulated(self) -> bool:
+        """Tell whether no money moves there."""
+        ...
 
     @property
     def requests_made(self) -> int:
@@ -166,13 +172,17 @@ class Venue(Protocol):
         """Tell the offset, measuring it by GET /time when it is not known yet."""
         ...
 
-    def key_permissions(self, lane: Lane) -> KeyPermissions: ...
+    def key_permissions(self, lane: Lane) -> KeyPermissions:
+        """Ask what the key may do."""
+        ...
 
     def product(self, product_id: str, lane: Lane) -> Product | None:
         """Fetch a product; None when the venue does not know it."""
         ...
 
-    def preview(self, request: OrderRequest, lane: Lane) -> Preview: ...
+    def preview(self, request: OrderRequest, lane: Lane) -> Preview:
+        """Ask what an order would cost; nothing is placed."""
+        ...
 
     def sign(self, request: OrderRequest) -> SignedOrder:
         """Sign the request to place for 30 s on the venue's clock; sends nothing."""
@@ -201,7 +211,9 @@ class Venue(Protocol):
         """List orders by creation time in [start, end), without any other filter."""
         ...
 
-    def fills_of(self, order_ids: Sequence[str], lane: Lane, cursor: str | None = None) -> FillPage: ...
+    def fills_of(self, order_ids: Sequence[str], lane: Lane, cursor: str | None = None) -> FillPage:
+        """List the fills of these orders, one page."""
+        ...
 
     def fills_booked(self, start: datetime, end: datetime | None, lane: Lane, cursor: str | None = None) -> FillPage:
         """List fills by sequence timestamp in [start, end)."""
@@ -211,16 +223,22 @@ class Venue(Protocol):
         """Ask for cancels, at most 100 at once."""
         ...
 
-    def balances(self, lane: Lane) -> tuple[Balance, ...]: ...
+    def balances(self, lane: Lane) -> tuple[Balance, ...]:
+        """List what the key's portfolio holds."""
+        ...
 
 
 class Feed(Protocol):
     """The user channel, followed by a thread of its own."""
 
-    def start(self, inbox: Inbox) -> None: ...
+    def start(self, inbox: Inbox) -> None:
+        """Connect and go on until stopped; what arrives goes into the inbox."""
+        ...
 
     def reconnect(self) -> None:
         """Drop the connection, if there is one, and connect now, whatever the back-off says."""
         ...
 
-    def stop(self) -> None: ...
+    def stop(self) -> None:
+        """Stop; returns when the thread has ended."""
+        ...
