@@ -11,26 +11,13 @@ from typing import Any
 
 DONE = ("filled", "done", "settled")
 OVER = ("cancelled", "rejected")
-COLUMNS = [
-    "status",
-    "order_status",
-    "venue_status",
-    "order_id",
-    "product_id",
-    "client_order_id",
-    "reason",
-    "size",
-    "price",
-    "size_usd",
-    "filled_size",
-    "filled_value",
-    "total_fees",
-    "average_filled_price",
-    "number_of_fills",
-    "fills_verified",
-    "filled_at",
-    "closed_at",
-]
+
+
+class Row(SimpleNamespace):
+    """A row whose unset columns are None."""
+
+    def __getattr__(self, name: str) -> None:
+        return None
 
 
 class Naive:
@@ -38,7 +25,7 @@ class Naive:
 
     def __init__(self) -> None:
         self.alarms: list[str] = []
-        self.row: Any = SimpleNamespace(**dict.fromkeys(COLUMNS))
+        self.row: Any = Row()
 
     def start(self, trade: Any) -> None:
         request = trade.request

@@ -105,7 +105,7 @@ def still_matching(closed_at: datetime | None, now: datetime) -> bool:
 def _same_terms(request: OrderRequest, seen: OrderSeen) -> bool:
     sizes = ((request.base_size, seen.base_size), (request.quote_size, seen.quote_size))
     carried = any(theirs is not None for _, theirs in sizes)
-    if carried and not any(_equal(ours_, theirs) for ours_, theirs in sizes):
+    if carried and not _converted(request, seen) and not any(_equal(ours_, theirs) for ours_, theirs in sizes):
         return False
     if any(_differ(ours_, theirs) for ours_, theirs in sizes):
         return False
@@ -114,6 +114,16 @@ def _same_terms(request: OrderRequest, seen: OrderSeen) -> bool:
     if request.limit_price is not None and seen.order_type == "MARKET":
         return False
     return not _differ(request.stop_price, seen.stop_price)
+
+
+def _converted(request: OrderRequest, seen: OrderSeen) -> bool:
+    """Tell whether the venue may show the base size that a quote-sized limit order works out to.
+
+    Whether it does is not documented. Taking it for another order would call a live order
+    rejected, and the bot would buy twice; the price is compared all the same.
+    """
+    by_quote = request.limit_price is not None and request.quote_size is not None
+    return by_quote and seen.quote_size is None
 
 
 def _equal(a: Decimal | None, b: Decimal | None) -> bool:

@@ -18,7 +18,6 @@ from ordersync_cli.domain.observations import (
     Observation,
     OrderSeen,
     PlaceAnswer,
-    SettledByHand,
 )
 from ordersync_cli.domain.orders import Figures
 from ordersync_cli.domain.standing import is_zero
@@ -61,10 +60,9 @@ def fragment(trade: Trade, observation: Observation) -> Trade | None:
             return replace(empty, cancel=observation)
         case AbsenceProven():
             return replace(empty, verdict=_absence(observation))
-        case SettledByHand():
-            if observation.word not in SETTLED_WORDS:
-                raise ValueError(f"not a word to settle a trade by: {observation.word!r}")
-            return replace(empty, settled=observation)
+    if observation.word not in SETTLED_WORDS:
+        raise ValueError(f"not a word to settle a trade by: {observation.word!r}")
+    return replace(empty, settled=observation)
 
 
 def sighting(trade: Trade, seen: OrderSeen) -> VenueOrder:

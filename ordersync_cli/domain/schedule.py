@@ -25,7 +25,9 @@ GAP_RESTING = 1.0  # snapshot age while the feed is not live, up to 100 orders
 YOUNG = 10.0  # seconds in which a market order is looked at most often
 AUDIT_AT_ONCE = 5.0  # while the feed is live; a market order is stale after 15 s,
 AUDIT_RESTING = 30.0  # a resting one after 60 s
+SHORTEST_GAP = 0.05
 AFTER_QUANTILE = 0.02  # a look right at the quantile would miss half of its fills
+ENOUGH = 20  # samples before a class is believed
 KEPT = 200  # samples a class: enough for quantiles, soon forgetting
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
 
@@ -50,9 +52,9 @@ class Learned:
     samples: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
     def quantiles(self, order_class: OrderClass) -> tuple[float, ...]:
-        """Tell the times by which 10, 25, 50, 75, 90, 95 and 99 % of a class were filled."""
+        """Tell the times by which 10, 25, 50, 75, 90, 95 and 99 % of a class were filled; few samples tell nothing."""
         ordered = sorted(self.samples.get(str(order_class), ()))
-        return tuple(_quantile(ordered, part) for part in QUANTILES) if ordered else ()
+        return tuple(_quantile(ordered, part) for part in QUANTILES) if len(ordered) >= ENOUGH else ()
 
 
 def class_of(request: OrderRequest, market_price: Decimal | None = None) -> OrderClass:
@@ -109,8 +111,8 @@ def next_look(
     """Tell the seconds to wait before the next look at an order of that age.
 
     While the feed is live, looks only audit it. Else the first look is within 100 ms, the gaps
-    grow (to 0.5 s for a young order that fills at once, to 1 s otherwise), and a look is moved
-    forward to where the past says that a fill is due.
+    grow (to 0.5 s for a young order that fills at once, to 1 s otherwise). Where the past of the
+    class is known, looks are spent where a fill is due, never further apart than that.
     """
     at_once = order_class.distance == AT_ONCE
     if live:
@@ -118,17 +120,21 @@ def next_look(
     if looks_done == 0:
         return max(0.0, FIRST_LOOK - age_seconds)
     longest = GAP_AT_ONCE if at_once and age_seconds < YOUNG else GAP_RESTING
-    gap = FIRST_GAP
-    for _ in range(min(looks_done - 1, 10)):
-        gap = min(longest, gap * GROWTH)
-    return min(gap, _until_due(learned.quantiles(order_class), age_seconds))
+    due = _until_due(learned.quantiles(order_class), age_seconds)
+    if due is not None:
+        return min(due, longest)
+    return min(longest, FIRST_GAP * GROWTH ** min(looks_done - 1, 10))
 
 
-def _until_due(quantiles: Sequence[float], age_seconds: float) -> float:
-    """Tell the seconds until a next part of the class is expected to be filled."""
-    soonest = age_seconds + FIRST_LOOK
-    at = bisect_right(quantiles, soonest - AFTER_QUANTILE)
-    return quantiles[at] + AFTER_QUANTILE - age_seconds if at < len(quantiles) else float("inf")
+def _until_due(quantiles: Sequence[float], age_seconds: float) -> float | None:
+    """Tell the seconds until a next part of the class is expected to be filled.
+
+    None where the class is not known, or nearly all of it would have been filled by now.
+    """
+    at = bisect_right(quantiles, age_seconds - AFTER_QUANTILE)
+    if at == len(quantiles):
+        return None
+    return max(SHORTEST_GAP, quantiles[at] + AFTER_QUANTILE - age_seconds)
 
 
 def dump_learned(learned: Learned) -> str:

@@ -127,7 +127,7 @@ def _by_order(trade: Trade, own: tuple[VenueOrder, ...]) -> Standing:
         base_size=_edited_size(trade, order),
         limit_price=_edited_price(trade, order),
         terminal=ended,
-        awaits_zero_proof=ended and status is Status.PENDING and not proofs.money_moved,
+        awaits_zero_proof=proofs.final and status is Status.PENDING,
         fills_due=ended and not all_there,
         duplicates=tuple(other.order_id for other in own[1:]),
         accepted_at=_accepted_at(trade, order),

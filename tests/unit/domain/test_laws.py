@@ -98,7 +98,7 @@ def test_the_same_observation_twice_tells_nothing_new(
 ) -> None:
     once = observe(fold(intent(), observations), observation, source=Source.POLL, at=s(1)).after
     again = observe(once, observation, source=Source.SYNC, at=s(2))
-    assert not (again.changed or again.public or again.figures_changed or again.fills_added)
+    assert (again.changed, again.public, again.figures_changed, again.fills_added) == (False, False, False, ())
     assert again.after == once
     assert content_of(again.after) == content_of(once)
 
