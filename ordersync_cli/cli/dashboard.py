@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.console import Console, Group
 from rich.live import Live
+from rich.text import Text
 
 from ordersync_cli.cli.pending_rows import Look
 from ordersync_cli.cli.screen import draw
@@ -74,11 +75,11 @@ class Dashboard:
         while self._requests and board.mono - self._requests[0][0] > RATE_OVER:
             self._requests.popleft()
 
-    def frame(self) -> Group | None:
-        """Draw the newest board for the terminal as it is now; None before the first."""
+    def frame(self) -> Group:
+        """Draw the newest board for the terminal as it is now."""
         board = self._board
         if board is None:
-            return None
+            return Group(Text("ordersync watch: starting, reading the store …"))
         width, height = self._console.size
         look = Look(
             width=width,
@@ -97,8 +98,6 @@ class Dashboard:
     def _work(self) -> None:
         try:
             while not self._ending.wait(DRAW_EVERY):
-                frame = self.frame()
-                if frame is not None:
-                    self._live.update(frame, refresh=True)
+                self._live.update(self.frame(), refresh=True)
         except OSError:
             self._reader_left()

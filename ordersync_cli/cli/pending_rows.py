@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -12,6 +12,7 @@ from ordersync_cli.cli.cells import age, bar, fit, number
 from ordersync_cli.services.board import Board, Row
 
 FRESH = 5.0  # seconds a snapshot may be old and still be green
+SOON = 0.05  # seconds that read as now
 WIDE = 110  # columns from which there is room for prices and ids
 
 
@@ -30,14 +31,15 @@ class Look:
 def pending_lines(board: Board, look: Look, room: int, passed: float) -> list[Text]:
     """Draw the pending trades in at most ``room`` lines, what needs an eye first."""
     rows = sorted(board.pending, key=lambda r: _trouble(r, passed))
-    heading = Text(f"Pending {len(rows)}", style="bold")
+    heading = Text(f"PENDING {len(rows)}", style="bold")
     if not rows:
         return [heading]
     columns = _columns(look)
-    heading = Text(fit(f"PENDING {len(rows)}", 12) + _titles(columns)[12:], style="bold reverse")
-    heading.pad_right(max(0, look.width - heading.cell_len))
+    titles = Text(_titles(columns), style="reverse")
+    titles.pad_right(max(0, look.width - titles.cell_len))
+    room -= 1
     shown = rows if len(rows) <= room - 1 else rows[: max(0, room - 2)]
-    lines = [heading, *(_row(row, columns, look, passed) for row in shown)]
+    lines = [heading, titles, *(_row(row, columns, look, passed) for row in shown)]
     if len(shown) < len(rows):
         rest = rows[len(shown) :]
         ages = [r.snapshot_age for r in rest if r.snapshot_age is not None]
@@ -88,43 +90,47 @@ def _titles(columns: Sequence[tuple[str, int, bool]]) -> str:
     return " ".join(fit(title, width, right=right) for title, width, right in columns)
 
 
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """One row under way; ``passed`` seconds since its picture was taken."""
+
+    row: Row
+    width: int
+    plain: bool
+    passed: float
+
+
 def _row(row: Row, columns: Sequence[tuple[str, int, bool]], look: Look, passed: float) -> Text:
     line = Text()
     for position, (title, width, right) in enumerate(columns):
-        text, style = _cell(row, title, width, look, passed)
+        text, style = _CELLS[title](_Drawn(row, width, look.plain, passed))
         line.append(" " if position else "")
         line.append(fit(text, width, right=right), style=style)
     return line
 
 
-def _cell(row: Row, title: str, width: int, look: Look, passed: float) -> tuple[str, str]:
-    view = row.view
-    match title:
-        case "AGE":
-            return age(row.age + passed), ""
-        case "TRADE":
-            return str(view.trade_id), "dim"
-        case "SIDE":
-            return view.side, "green" if view.side == "BUY" else "magenta"
-        case "PRODUCT":
-            return view.product_id, "bold"
-        case "TYPE":
-            return (view.order_type or "").replace("_", "-").lower(), ""
-        case "SIZE":
-            return _size(row, width), ""
-        case "FILLED":
-            return bar(filled_part(row), width, plain=look.plain), "green"
-        case "AVERAGE":
-            return number(view.average_filled_price or None, width), ""
-        case "STATUS":
-            return _status(row), "yellow" if view.order_status == "submitting" else ""
-        case "SEEN":
-            return _seen(row, passed)
-        case "NEXT":
-            left = row.next_look_in
-            return ("" if left is None else "now" if left - passed <= 0.05 else age(left - passed)), "dim"
-        case _:
-            return view.order_id or view.client_order_id or "", "dim"
+def _next(drawn: _Drawn) -> tuple[str, str]:
+    if drawn.row.next_look_in is None:
+        return "", ""
+    left = drawn.row.next_look_in - drawn.passed
+    return "now" if left <= SOON else age(left), "dim"
+
+
+# What stands in a column, and its colour.
+_CELLS: Mapping[str, Callable[[_Drawn], tuple[str, str]]] = {
+    "AGE": lambda d: (age(d.row.age + d.passed), ""),
+    "TRADE": lambda d: (str(d.row.view.trade_id), "dim"),
+    "SIDE": lambda d: (d.row.view.side, "green" if d.row.view.side == "BUY" else "magenta"),
+    "PRODUCT": lambda d: (d.row.view.product_id, "bold"),
+    "TYPE": lambda d: ((d.row.view.order_type or "").replace("_", "-").lower(), ""),
+    "SIZE": lambda d: (_size(d.row, d.width), ""),
+    "FILLED": lambda d: (bar(filled_part(d.row), d.width, plain=d.plain), "green"),
+    "AVERAGE": lambda d: (number(d.row.view.average_filled_price or None, d.width), ""),
+    "STATUS": lambda d: (_status(d.row), "yellow" if d.row.view.order_status == "submitting" else ""),
+    "SEEN": lambda d: _seen(d.row, d.passed),
+    "NEXT": _next,
+    "ORDER": lambda d: (d.row.view.order_id or d.row.view.client_order_id or "", "dim"),
+}
 
 
 def _size(row: Row, width: int) -> str:

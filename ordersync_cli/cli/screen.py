@@ -111,9 +111,9 @@ def _completions(board: Board, look: Look, room: int) -> list[Text]:
 def _completion(done: Completion, look: Look) -> Text:
     styles = {"completed": "green", "failed": "red"}
     line = Text(f"{clock_time(done.at)} ", style="dim")
-    line.append(fit(done.order_status, 10), style=styles.get(done.status, ""))
+    line.append(fit(done.order_status, 9), style=styles.get(done.status, ""))
     line.append(f" {fit(done.side, 4)} {fit(done.product_id, 9 if look.width < WIDE else 11)}")
-    line.append(f" {fit(number(done.filled_size, 12), 12, right=True)}")
+    line.append(f" {fit(number(done.filled_size, 11), 11, right=True)}")
     if done.average_filled_price:
         line.append(f" at {fit(number(done.average_filled_price, 11), 11)}")
     else:

@@ -48,9 +48,9 @@ def _venue(board: Board) -> list[Word]:
         return []
     lasted = age((board.at - board.unreachable_since).total_seconds())
     text = (
-        f"The venue is unreachable since {clock_time(board.unreachable_since)} ({lasted}): {board.unreachable_reason} "
-        f"No order changes its status meanwhile; asking again in {age(board.next_try_in)}, "
-        "and for every pending order once it answers."
+        f"The venue is unreachable since {clock_time(board.unreachable_since)} ({lasted}). No order changes its "
+        f"status meanwhile. Asking again in {age(board.next_try_in)}, and for every pending order once it answers. "
+        f"Said: {board.unreachable_reason}"
     )
     return [Word("bad", text)]
 
@@ -59,16 +59,16 @@ def _feed(board: Board) -> list[Word]:
     if not board.feed_wanted or board.feed_state in {FeedState.LIVE, FeedState.POLLING}:
         return []
     every = f"every {age(board.poll_every)}" if board.poll_every is not None else "as soon as there is something to ask"
-    reason = f" ({board.feed_reason})" if board.feed_reason else ""
+    reason = f" Said: {board.feed_reason}" if board.feed_reason else ""
     instead = "" if board.unreachable_since else f" Asking by REST {every} instead."
     since = clock_time(board.feed_since)
     if board.flapping:
         return [Word("bad", f"The feed flaps: {board.feed_reason}{instead}")]
     if board.feed_state is FeedState.STALE:
-        return [Word("warn", f"The feed is stale since {since}{reason}: it cannot be relied on.{instead}")]
+        return [Word("warn", f"The feed is stale since {since}: it cannot be relied on.{instead}{reason}")]
     if board.feed_state is FeedState.DOWN:
-        return [Word("bad", f"The feed is down since {since}{reason}; connecting again by itself.{instead}")]
-    return [Word("info", f"The feed is connecting{reason}.{instead}")]
+        return [Word("bad", f"The feed is down since {since}; connecting again by itself.{instead}{reason}")]
+    return [Word("info", f"The feed is connecting.{instead}")]
 
 
 def _orders(board: Board) -> list[Word]:
@@ -87,7 +87,7 @@ def _orders(board: Board) -> list[Word]:
         said.append(Word("warn", text))
     worst = board.targets.worst_market_pending
     if worst is not None and worst > MARKET_PENDING:
-        text = f"A market order is pending for {age(worst)}: its bot is blocked. `ordersync sync ORDER_ID --explain` tells why."
+        text = f"A market order is pending for {age(worst)}: its bot is blocked."
         said.append(Word("warn", text))
     return said
 
@@ -99,9 +99,8 @@ def _manners(board: Board) -> list[Word]:
     if not board.driving:
         who = f"{board.driver} drives" if board.driver else "Nobody drives yet"
         said.append(Word("info", f"{who}; this watcher only shows, and takes over within 6 s when it dies."))
-    for line in board.passes.values():
-        if line.result == "failed" and board.unreachable_since is None:
-            said.append(Word("warn", f"The last {line.mode} pass failed: {line.message} It is tried again soon."))
+    failed = [p for p in board.passes.values() if p.result == "failed" and board.unreachable_since is None]
+    said += [Word("warn", f"The last {p.mode} pass failed: {p.message} It is tried again soon.") for p in failed]
     return said
 
 

@@ -43,6 +43,7 @@ class Onlooker(Protocol):
 @command("watch", shape={"type": "error", "at": None})
 def watch(
     run: Invocation,
+    *,
     order_ids: Annotated[
         list[str] | None, typer.Argument(metavar="[ORDER_ID]...", help="Show (and wait for) only these orders.")
     ] = None,

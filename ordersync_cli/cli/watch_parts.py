@@ -33,6 +33,7 @@ def make_tracker(wiring: Wiring, plan: WatchPlan, audience: Audience, inbox: Bou
         crew=DrivingCrew(
             poller=PollThreads(wiring.unclaimed_venue, wiring.clock),
             make_feed=wiring.feed if plan.feed_wanted else None,
+            clock=wiring.clock,
             others=_others(wiring, plan),
         ),
         audience=audience,

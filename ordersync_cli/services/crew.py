@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from ordersync_cli.clock import Clock
 from ordersync_cli.errors import StoreError
 from ordersync_cli.services.deliver import Deliverer
 from ordersync_cli.services.messages import Inbox, ThreadDied
@@ -14,6 +15,7 @@ from ordersync_cli.services.poll import Ask
 from ordersync_cli.services.ports import ClockOffset, Feed
 
 DELIVER_EVERY = 0.25  # seconds
+STOP_WITHIN = 1.0  # seconds that the end of all threads may take together
 
 
 class Beside(Protocol):
@@ -23,8 +25,12 @@ class Beside(Protocol):
         """Begin."""
         ...
 
-    def stop(self) -> None:
-        """End."""
+    def end(self) -> None:
+        """Ask it to end; returns at once."""
+        ...
+
+    def wait(self, seconds: float) -> None:
+        """Wait for its end, at most that long."""
         ...
 
 
@@ -60,12 +66,14 @@ class DeliveryThread:
         self._thread = threading.Thread(target=self._work, args=(inbox, self._ending), name="delivery", daemon=True)
         self._thread.start()
 
-    def stop(self) -> None:
+    def end(self) -> None:
         """End after the message under way; what is left is delivered by whoever runs next."""
         self._ending.set()
+
+    def wait(self, seconds: float) -> None:
+        """Wait for the end."""
         if self._thread is not None:
-            self._thread.join(timeout=2.0)
-            self._thread = None
+            self._thread.join(timeout=seconds)
 
     def _work(self, inbox: Inbox, ending: threading.Event) -> None:
         try:
@@ -84,6 +92,7 @@ class DrivingCrew:
 
     poller: Asked
     make_feed: Callable[[], Feed] | None
+    clock: Clock
     others: tuple[Beside, ...] = ()
     _feed: Feed | None = field(default=None, init=False)
     _driving: bool = field(default=False, init=False)
@@ -105,12 +114,15 @@ class DrivingCrew:
         if not self._driving:
             return
         self._driving = False
+        beside: tuple[Beside, ...] = (self.poller, *self.others)
+        for one in beside:
+            one.end()
         if self._feed is not None:
             self._feed.stop()
             self._feed = None
-        self.poller.stop()
-        for other in self.others:
-            other.stop()
+        deadline = self.clock.monotonic() + STOP_WITHIN
+        for one in beside:  # what still waits for an answer is a daemon, and nobody hears it any more
+            one.wait(max(0.0, deadline - self.clock.monotonic()))
 
     def ask(self, ask: Ask) -> None:
         """Hand a question to the poll threads."""

@@ -41,6 +41,9 @@ class FeedHealth:
     _asked_to: bool = field(default=False, init=False)
     _short_lives: deque[float] = field(default_factory=lambda: deque(maxlen=FLAPS), init=False)
 
+    def __post_init__(self) -> None:
+        self._claimed_reason = self.reason
+
     @property
     def live(self) -> bool:
         """Tell whether frames can be relied on."""

@@ -40,12 +40,14 @@ class PassThread:
         )
         self._thread.start()
 
-    def stop(self) -> None:
-        """Ask the pass under way to stop, and wait a moment for it."""
+    def end(self) -> None:
+        """Ask the pass under way to stop."""
         self._ending.set()
+
+    def wait(self, seconds: float) -> None:
+        """Wait for its end."""
         if self._thread is not None:
-            self._thread.join(timeout=2.0)
-            self._thread = None
+            self._thread.join(timeout=seconds)
 
     def _work(self, inbox: Inbox, ending: threading.Event) -> None:
         try:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from queue import Empty, SimpleQueue
-from typing import Protocol
 
 from ordersync_cli.clock import Clock
 from ordersync_cli.domain.observations import FillsSeen, OrderSeen
@@ -31,22 +30,6 @@ class Ask:
     order_ids: tuple[str, ...] = ()
     created_since: datetime | None = None
     fills: bool = False
-
-
-class Poller(Protocol):
-    """Asks the venue beside the loop; each question ends in one `LookDone`."""
-
-    def ask(self, ask: Ask) -> None:
-        """Take a question; returns at once."""
-        ...
-
-    def start(self, inbox: Inbox) -> None:
-        """Begin to answer into this inbox."""
-        ...
-
-    def stop(self) -> None:
-        """End; questions not begun are dropped."""
-        ...
 
 
 def answer(ask: Ask, looker: Looker, venue: Venue, clock: Clock) -> LookDone:
@@ -112,8 +95,8 @@ class PollThreads:
 
     @property
     def requests(self) -> int:
-        """Count the requests these threads have sent."""
-        return sum(venue.requests_made for venue in self._venues)
+        """Count the requests this process has sent."""
+        return max(venue.requests_made for venue in self._venues)
 
     def ask(self, ask: Ask) -> None:
         """Take a question; returns at once."""
@@ -131,8 +114,8 @@ class PollThreads:
         for thread in self._threads:
             thread.start()
 
-    def stop(self) -> None:
-        """End; questions not begun are dropped. A request under way ends with its own time-out."""
+    def end(self) -> None:
+        """Ask the threads to end; questions not begun are dropped."""
         try:
             while True:
                 self._questions.get_nowait()
@@ -140,9 +123,12 @@ class PollThreads:
             pass
         for _ in self._threads:
             self._questions.put(None)
-        for thread in self._threads:
-            thread.join(timeout=2.0)
-        self._threads = []
+
+    def wait(self, seconds: float) -> None:
+        """Wait for their end; a request under way ends with its own time-out, and nobody hears it."""
+        if self._threads:
+            for thread in self._threads:
+                thread.join(timeout=seconds / len(self._threads))
 
     def _work(self, venue: Venue, questions: SimpleQueue[Ask | None], inbox: Inbox) -> None:
         looker = Looker(venue, self._clock)

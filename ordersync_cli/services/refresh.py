@@ -102,6 +102,6 @@ def _completion(event: TradeEvent, view: TradeView | None) -> Completion:
         order_status=event.order_status,
         filled_size=event.filled_size,
         average_filled_price=event.average_filled_price,
-        latency_seconds=event.latency_seconds,
+        latency_seconds=event.latency_seconds or (view.sync_latency_seconds if view else None),
         source=event.source,
     )

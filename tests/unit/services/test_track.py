@@ -149,7 +149,7 @@ def test_T20_heartbeats_alone_do_not_count_as_live(world: WatchWorld) -> None:
 def test_T20_a_stream_that_misses_is_polled_fast_and_connected_anew(world: WatchWorld) -> None:
     orders = [world.place(limit="90") for _ in range(3)]
     one = world.watcher()
-    one.crew.on_reconnect = lambda: one.feed.connect()
+    one.crew.on_reconnect = one.feed.connect
     world.run(0.5)
     one.feed.connect()
     world.run(4.0)
