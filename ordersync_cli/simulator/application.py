@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Callable
 from email.utils import formatdate
 from typing import Any
@@ -26,6 +25,7 @@ from ordersync_cli.simulator.requests import (
 )
 from ordersync_cli.simulator.routes import KEY_PERMISSIONS, Exchange, Route, find, label, permissions
 from ordersync_cli.simulator.server_edge import pause
+from ordersync_cli.simulator.tally import Tally
 from ordersync_cli.simulator.times import SECOND
 from ordersync_cli.simulator.tokens import NotAuthorized, Tokens
 
@@ -50,16 +50,18 @@ class Application:
         exchange: Exchange,
         faults: Faults,
         control: Callable[[Call], Answer],
+        tally: Tally,
         rate_limit: float | None,
         abort: Callable[[Any], None],
     ) -> None:
         self.exchange = exchange
         self.faults = faults
         self.rate_limit = rate_limit
-        self.counts: Counter[tuple[str, str, int]] = Counter()
+        self.tally = tally
         self.tokens = Tokens(exchange.state)
         self.feed = Feed(exchange, self.tokens, faults, abort)
         self._control = control
+        self._dated = (0, b"")
         self._abort = abort
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -89,7 +91,7 @@ class Application:
             self.feed.wake()
             return
         answer = await self._faulty(call)
-        self.counts[call.method, label(call.path), answer.status if answer else 0] += 1
+        self.tally.count(call.method, label(call.path), answer.status if answer else 0)
         if answer is None:
             self._abort(scope)
         else:
@@ -169,12 +171,18 @@ class Application:
             raise TooMany(allowance.headers())
         return allowance.headers(), scopes
 
+    def _date(self) -> bytes:
+        """Return the Date header by the exchange's clock."""
+        second = self.exchange.state.lately() // SECOND
+        if second != self._dated[0]:
+            self._dated = (second, formatdate(second, usegmt=True).encode())
+        return self._dated[1]
+
     async def _send(self, send: Any, answer: Answer) -> None:
-        now = self.exchange.state.now()
         headers = [
             (b"content-type", answer.content_type.encode()),
             (b"content-length", str(len(answer.body)).encode()),
-            (b"date", formatdate(now / SECOND, usegmt=True).encode()),
+            (b"date", self._date()),
         ]
         headers += [(name.encode(), value.encode()) for name, value in answer.headers.items()]
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})

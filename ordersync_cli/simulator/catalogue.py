@@ -144,7 +144,7 @@ def account_rows(state: State) -> list[dict[str, Any]]:
 
 def transaction_summary(state: State) -> dict[str, Any]:
     """Return the fee tier; volumes are JSON numbers, rates strings, as recorded."""
-    cash = state.available().get("USD", Decimal(0))
+    cash = state.available("USD")
     return {
         "total_volume": 0,
         "total_fees": 0,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,19 +16,18 @@ from ordersync_cli.simulator.ledger import ledger
 from ordersync_cli.simulator.scripts import script_steps
 from ordersync_cli.simulator.session import writing
 from ordersync_cli.simulator.state import State
+from ordersync_cli.simulator.tally import Tally
 from ordersync_cli.simulator.times import SECOND
-
-Counts = dict[tuple[str, str, int], int]
 
 
 class Control:
     """Has its own connection to the state, so that any thread may call it while the server runs."""
 
-    def __init__(self, state: State, faults: Faults, behaviour: Behaviour, drain: Callable[[], Counts]) -> None:
+    def __init__(self, state: State, faults: Faults, behaviour: Behaviour, tally: Tally) -> None:
         self.state = state
         self.faults = faults
         self.behaviour = behaviour
-        self._drain = drain
+        self.tally = tally
         self._lock = threading.RLock()
 
     def script(
@@ -102,27 +101,7 @@ class Control:
     def requests(self) -> dict[str, Any]:
         """Return how often each path was asked, by method and status (0: cut without an answer)."""
         with self._lock:
-            self.keep_counts()
-            rows = self.state.sql.execute(
-                "SELECT method, path, status, count FROM requests ORDER BY 2, 1, 3"
-            ).fetchall()
-        by_path: dict[str, int] = {}
-        for method, path, _, count in rows:
-            by_path[f"{method} {path}"] = by_path.get(f"{method} {path}", 0) + count
-        detail = [{"method": row[0], "path": row[1], "status": row[2], "count": row[3]} for row in rows]
-        return {"total": sum(by_path.values()), "by_path": by_path, "detail": detail}
-
-    def keep_counts(self) -> None:
-        """Write the counts of this process into the state."""
-        with self._lock:
-            counts = self._drain()
-            if not counts:
-                return
-            with self.state.transaction():
-                self.state.sql.executemany(
-                    "INSERT INTO requests VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
-                    [(*key, count) for key, count in counts.items()],
-                )
+            return self.tally.shown(self.state)
 
     def make_key_file(self, path: Path, *, kind: str = "ecdsa", scopes: tuple[str, ...] = ALL_SCOPES) -> Path:
         """Write another key file that this exchange accepts: kind ecdsa or ed25519, scopes of view, trade, transfer."""

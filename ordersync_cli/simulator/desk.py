@@ -8,7 +8,7 @@ from typing import Any
 
 from ordersync_cli.simulator.draws import draw_uuid
 from ordersync_cli.simulator.effects import Effects
-from ordersync_cli.simulator.exchange import accept, ask_cancel, refusal_body
+from ordersync_cli.simulator.exchange import accept, ask_cancel, paid_in, refusal_body
 from ordersync_cli.simulator.intake import Refusal, read_order
 from ordersync_cli.simulator.lives import Step
 from ordersync_cli.simulator.orders import Order
@@ -94,7 +94,8 @@ def _accept(session: Session, body: dict[str, Any], behaviour: Behaviour, elsewh
         return refusal_body(body, answer)
     order.placement_source = elsewhere.get("source", "RETAIL_ADVANCED")
     order.placed_elsewhere = bool(elsewhere)
-    effects = accept(order, planner, session.state.available(), script)
+    available = session.state.available(paid_in(order, planner.product))
+    effects = accept(order, planner, available, script)
     for step in effects.steps:
         if step.kind == "expire":
             step.data["status"] = behaviour.gtd_end

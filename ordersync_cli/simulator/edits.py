@@ -34,7 +34,7 @@ def edit_refusal(state: State, order: Order | None, price: Decimal | None, size:
     if size == order.base_size and price == order.limit_price:
         return "INVALID_ORIGINAL_ORDER_SAME_AS_EDITED"
     currency, missing = _missing_hold(state, order, product, price, size, now)
-    return "INSUFFICIENT_FUND" if missing > state.available().get(currency, ZERO) else ""
+    return "INSUFFICIENT_FUND" if missing > state.available(currency) else ""
 
 
 def _missing_hold(

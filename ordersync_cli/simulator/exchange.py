@@ -12,19 +12,24 @@ from ordersync_cli.simulator.effects import LIVING, PLANNED, Effects, book_fill,
 from ordersync_cli.simulator.intake import check_against_market
 from ordersync_cli.simulator.lives import Planner, Step, plan_life, plan_trading, search_steps
 from ordersync_cli.simulator.orders import Order
+from ordersync_cli.simulator.products import Product
 from ordersync_cli.simulator.scripts import play
 from ordersync_cli.simulator.times import MILLISECOND
 
 
-def accept(order: Order, planner: Planner, available: dict[str, Decimal], script: list[Step] | None) -> Effects:
+def paid_in(order: Order, product: Product) -> str:
+    """Return the currency that an order blocks while it lives."""
+    return product.quote if order.is_buy else product.base
+
+
+def accept(order: Order, planner: Planner, available: Decimal, script: list[Step] | None) -> Effects:
     """Take an order that could be read: check it, block its money, plan its life; raises Refusal.
 
-    `available` holds the free balance of each currency. A script replaces the planned life.
+    `available` is the free balance of the currency it is paid in. A script replaces the planned life.
     """
     quote = planner.market.quote(planner.product, order.created_at)
     check_against_market(order, planner.product, quote)
-    currency = planner.product.quote if order.is_buy else planner.product.base
-    moves = place_hold(order, planner.product, quote, available.get(currency, Decimal(0)))
+    moves = place_hold(order, planner.product, quote, available)
     order.scripted = script is not None
     steps = plan_life(order, planner) if script is None else script
     return Effects(moves=moves, steps=steps, show=True)

@@ -38,7 +38,8 @@ class Feed:
 
     def wake(self) -> None:
         """Look at the event log now: this process has just written to it."""
-        self._wake.set()
+        if self._subscribers:
+            self._wake.set()
 
     def close_all(self, code: int) -> None:
         """Close every connection with this code; 1006 cuts them."""

@@ -13,6 +13,9 @@ from ordersync_cli.simulator.state import State
 from ordersync_cli.simulator.times import micro_text
 from ordersync_cli.simulator.wire import rest_fill
 
+_EVENTS = """SELECT id, order_id, at, show, json_extract(doc, '$.status'), json_extract(doc, '$.filled_size')
+FROM events ORDER BY id"""
+
 
 def ledger(state: State) -> dict[str, Any]:
     """Return every order, fill, event time and balance as of now; lag and faults hide nothing here."""
@@ -25,12 +28,9 @@ def ledger(state: State) -> dict[str, Any]:
             row |= {"base_size": text(fill.size), "visible_at": micro_text(fill.visible_at)}
             fills.setdefault(fill.order_id, []).append(row)
         events: dict[str, list[dict[str, Any]]] = {}
-        for number, order_id, at, show, doc in state.sql.execute(
-            "SELECT id, order_id, at, show, doc FROM events ORDER BY id"
-        ):
-            version = load_order(doc)
-            entry = {"id": number, "at": micro_text(at), "status": version.status, "shown": bool(show)}
-            events.setdefault(order_id, []).append({**entry, "filled_size": text(version.filled_size)})
+        for number, order_id, at, show, status, size in state.sql.execute(_EVENTS):
+            entry = {"id": number, "at": micro_text(at), "status": status, "shown": bool(show)}
+            events.setdefault(order_id, []).append({**entry, "filled_size": text(Decimal(size))})
         balances = list(state.sql.execute("SELECT currency, available, held, opening FROM balances ORDER BY currency"))
     rows = []
     for order in orders:

@@ -8,6 +8,7 @@ from typing import Any
 from ordersync_cli.simulator.balances import place_hold
 from ordersync_cli.simulator.draws import draw_uuid
 from ordersync_cli.simulator.edits import edit_refusal
+from ordersync_cli.simulator.exchange import paid_in
 from ordersync_cli.simulator.intake import Refusal, check_against_market, read_order
 from ordersync_cli.simulator.listings import order_as_of
 from ordersync_cli.simulator.money import minus, parse, plus, ratio, text, times
@@ -29,8 +30,7 @@ def preview_order(state: State, body: dict[str, Any], now: int) -> dict[str, Any
         order = read_order(body, 0, "", now)
         quote = state.market.quote(product, now)
         check_against_market(order, product, quote)
-        currency = product.quote if order.is_buy else product.base
-        place_hold(order, product, quote, state.available().get(currency, Decimal(0)))
+        place_hold(order, product, quote, state.available(paid_in(order, product)))
     except Refusal as refusal:
         errors.append(refusal.preview or f"PREVIEW_{refusal.reason}")
     return _body(state, order, product, errors, now)

@@ -58,6 +58,10 @@ _KEYS = frozenset(
 )
 
 
+_NUMBERS = ("after_seconds", "filled_size", "filled_fraction", "price", "fee", "visible_after", "repeat")
+_FIGURES = frozenset({"filled_size", "filled_value", "total_fees", "number_of_fills"})
+
+
 def script_steps(script: Iterable[dict[str, Any]], start: int) -> list[Step]:
     """Turn a script into steps counted from `start`; raises ValueError for a key or a number it does not know."""
     steps = []
@@ -65,11 +69,27 @@ def script_steps(script: Iterable[dict[str, Any]], start: int) -> list[Step]:
         unknown = set(entry) - _KEYS
         if unknown:
             raise ValueError(f"step {number} has unknown keys: {', '.join(sorted(unknown))}")
-        after = parse(entry.get("after_seconds", 0))
-        if after is None:
-            raise ValueError(f"step {number}: after_seconds is not a number")
+        _check_numbers(number, entry)
+        after = parse(entry.get("after_seconds", 0)) or ZERO
         steps.append(Step(start + int(after * SECOND), "script", dict(entry)))
     return steps
+
+
+def _check_numbers(number: int, entry: dict[str, Any]) -> None:
+    """Refuse what could not be played later: a step that fails then would stop the whole exchange."""
+    given = [(name, entry[name]) for name in _NUMBERS if name in entry]
+    for name, needed in (("edit", ("price", "size")), ("adjust", ("size",))):
+        if name in entry:
+            given += [(f"{name}.{part}", entry[name].get(part)) for part in needed]
+    given += [
+        (f"adjust.{part}", entry["adjust"][part]) for part in ("price", "commission") if part in entry.get("adjust", {})
+    ]
+    given += [(f"figures.{name}", value) for name, value in entry.get("figures", {}).items()]
+    for name, value in given:
+        if parse(value) is None:
+            raise ValueError(f"step {number}: {name} is not a number")
+    if not set(entry.get("figures", {})) <= _FIGURES or ("adjust" in entry and "type" not in entry["adjust"]):
+        raise ValueError(f"step {number}: figures are {', '.join(sorted(_FIGURES))}; an adjustment has a type")
 
 
 def play(order: Order, step: Step, planner: Planner) -> Effects:

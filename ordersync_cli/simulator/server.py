@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import socket
 import threading
 from collections.abc import Callable, Iterable
@@ -12,25 +11,22 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import uvicorn
-from uvicorn.server import ServerState
-
 from ordersync_cli.simulator.application import Application
-from ordersync_cli.simulator.control import Control, Counts
+from ordersync_cli.simulator.control import Control
 from ordersync_cli.simulator.control_routes import control_answer
 from ordersync_cli.simulator.credentials import shared_key_file
 from ordersync_cli.simulator.desk import Behaviour
 from ordersync_cli.simulator.faults import Faults, load_faults
 from ordersync_cli.simulator.routes import Exchange
-from ordersync_cli.simulator.server_edge import host_clock, pause
+from ordersync_cli.simulator.server_edge import host_clock
+from ordersync_cli.simulator.server_loop import HOST, Connections, Running, listen, serve
 from ordersync_cli.simulator.state import State
+from ordersync_cli.simulator.tally import Tally
 
 __all__ = ["SimulatorServer", "load_faults"]
 
-HOST = "127.0.0.1"
 _START_SECONDS = 10.0
 _STOP_SECONDS = 10.0
-_COUNTS_SECONDS = 0.25
 
 
 class SimulatorServer:
@@ -59,13 +55,11 @@ class SimulatorServer:
         self.port = port
         self.behaviour = behaviour or Behaviour()
         self._faults = Faults(seed, faults)
-        self._application: Application | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._running: Running | None = None
         self._thread: threading.Thread | None = None
-        self._stopping: asyncio.Event | None = None
         self._ready = threading.Event()
         self._failure: BaseException | None = None
-        self.control = Control(State(self._path, clock, seed), self._faults, self.behaviour, self._drained)
+        self.control = Control(State(self._path, clock, seed), self._faults, self.behaviour, Tally())
         if skew_seconds is not None:
             self.control.set_skew(skew_seconds)
         self.key_file = shared_key_file(self.control.state)
@@ -95,15 +89,13 @@ class SimulatorServer:
 
     def stop(self) -> None:
         """Refuse connections and cut those that stand; the state stays, start() may follow."""
-        loop, stopping = self._loop, self._stopping
-        if loop is not None and stopping is not None:
+        running, thread = self._running, self._thread
+        if running is not None:
             with contextlib.suppress(RuntimeError):  # the loop has just ended by itself
-                loop.call_soon_threadsafe(stopping.set)
-        if self._thread is None:
-            return
-        self._thread.join(_STOP_SECONDS)
-        self._thread = None
-        self.control.keep_counts()
+                running.ask_to_stop()
+        if thread is not None:
+            thread.join(_STOP_SECONDS)
+            self._thread = None
 
     def close(self) -> None:
         """Stop for good and close the state."""
@@ -115,16 +107,12 @@ class SimulatorServer:
 
         stop() may come from another thread or from a signal's handler.
         """
-        listener = self._listen()
-        try:
-            asyncio.run(self._serve(listener, on_ready))
-        finally:
-            self.control.keep_counts()
+        asyncio.run(self._serve(self._listen(), on_ready))
 
     def close_feeds(self, code: int = 1001) -> None:
         """Close every WebSocket connection with this code; 1006 cuts them without a word."""
-        if self._loop is not None and self._application is not None:
-            self._loop.call_soon_threadsafe(self._application.feed.close_all, code)
+        if self._running is not None:
+            self._running.close_feeds(code)
 
     def __enter__(self) -> Self:
         self.start()
@@ -136,19 +124,9 @@ class SimulatorServer:
         self.close()
 
     def _listen(self) -> socket.socket:
-        # Named IPPROTO_TCP so that asyncio sets TCP_NODELAY: without it an answer takes 38 ms instead of 1.
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((HOST, self.port))
+        listener = listen(self.port)
         self.port = listener.getsockname()[1]
         return listener
-
-    def _drained(self) -> Counts:
-        application = self._application
-        if application is None:
-            return {}
-        counts, application.counts = application.counts, type(application.counts)()
-        return dict(counts)
 
     def _run(self, listener: socket.socket) -> None:
         try:
@@ -159,52 +137,18 @@ class SimulatorServer:
             self._ready.set()
 
     async def _serve(self, listener: socket.socket, on_ready: Callable[[], None]) -> None:
-        """Serve with uvicorn's protocols on our own loop: its Server polls ten times a second to start and stop."""
-        self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
-        connections = ServerState()
-        state = State(self._path, self._clock, self._seed)
-
-        def abort(scope: Any) -> None:
-            for protocol in list(connections.connections):
-                if getattr(protocol, "client", None) == tuple(scope["client"]):
-                    protocol.transport.abort()
-
+        state, connections = State(self._path, self._clock, self._seed), Connections()
         application = Application(
             Exchange(state, self.behaviour),
             self._faults,
             lambda call: control_answer(self.control, self.close_feeds, call),
+            self.control.tally,
             self._rate_limit,
-            abort,
+            connections.abort,
         )
-        config = uvicorn.Config(
-            application, http="h11", ws="websockets-sansio", log_config=None, access_log=False, lifespan="off",
-            ws_ping_interval=20.0, timeout_keep_alive=75, date_header=False, server_header=False,
-        )  # fmt: skip
-        config.load()
-        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
-        protocol = config.http_protocol_class
-        server = await self._loop.create_server(
-            lambda: protocol(config=config, server_state=connections, app_state={}),  # type: ignore[call-arg]
-            sock=listener,
-            backlog=512,
-        )
-        self._application = application
-        pump = asyncio.create_task(application.feed.pump())
-        counting = asyncio.create_task(self._keep_counting())
-        on_ready()
+        self._running = Running(application, asyncio.get_running_loop())
         try:
-            await self._stopping.wait()
+            await serve(listener, self._running, connections, state, on_ready)
         finally:
-            server.close()
-            for protocol_made in list(connections.connections):
-                protocol_made.transport.abort()
-            for task in [pump, counting, *connections.tasks]:
-                task.cancel()
-            await asyncio.gather(pump, counting, *connections.tasks, return_exceptions=True)
+            self._running = None
             state.close()
-
-    async def _keep_counting(self) -> None:
-        while True:
-            await pause(_COUNTS_SECONDS)
-            if self._application is not None and self._application.counts:
-                await asyncio.to_thread(self.control.keep_counts)

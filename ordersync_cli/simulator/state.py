@@ -133,6 +133,10 @@ class State:
             self._skew = int(self.meta("skew"))
         return self._clock() + self._skew
 
+    def lately(self) -> int:
+        """Return the exchange's clock with the skew last seen: for what may be a moment behind another process."""
+        return self._clock() + self._skew
+
     def move_clock(self, microseconds: int, *, absolute: bool = False) -> None:
         """Shift the exchange's clock against the host's, for every process on this state."""
         with self.transaction():
@@ -153,6 +157,7 @@ class State:
         row = self.sql.execute("SELECT MAX(id) FROM events").fetchone()
         return int(row[0] or 0)
 
-    def available(self) -> dict[str, Decimal]:
-        """Return what each account has free."""
-        return {row[0]: Decimal(row[1]) for row in self.sql.execute("SELECT currency, available FROM balances")}
+    def available(self, currency: str) -> Decimal:
+        """Return what the account of a currency has free."""
+        row = self.sql.execute("SELECT available FROM balances WHERE currency = ?", (currency,)).fetchone()
+        return Decimal(row[0]) if row else Decimal(0)

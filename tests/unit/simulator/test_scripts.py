@@ -12,6 +12,7 @@ import pytest
 
 from ordersync_cli.simulator.control import Control
 from ordersync_cli.simulator.faults import Faults
+from ordersync_cli.simulator.tally import Tally
 from tests.support.simulator_world import World, limit, market, world
 
 
@@ -23,7 +24,7 @@ def exchange(tmp_path: Path) -> Iterator[World]:
 
 @pytest.fixture
 def control(exchange: World) -> Control:
-    return Control(exchange.state, Faults(0), exchange.exchange.behaviour, dict)
+    return Control(exchange.state, Faults(0), exchange.exchange.behaviour, Tally())
 
 
 def test_a_script_replaces_the_life_of_the_order_it_names(exchange: World, control: Control) -> None:
@@ -189,6 +190,24 @@ def test_T44_another_program_may_have_used_the_same_client_order_id(exchange: Wo
 def test_a_script_with_an_unknown_key_is_refused(control: Control) -> None:
     with pytest.raises(ValueError, match="unknown keys: whenever"):
         control.script([{"whenever": 1}])
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        {"after_seconds": "soon"},
+        {"filled_size": "NaN"},
+        {"price": None},
+        {"edit": {"price": "1"}},
+        {"adjust": {"size": "1"}},
+        {"adjust": {"type": "REVERSAL"}},
+        {"figures": {"filled_size": "many"}},
+        {"figures": {"colour": "1"}},
+    ],
+)
+def test_a_step_that_could_not_be_played_is_refused_when_it_is_given(control: Control, step: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="step 0"):
+        control.script([step])
 
 
 def test_control_may_be_used_from_several_threads(exchange: World, control: Control) -> None:
