@@ -19,7 +19,7 @@ from ordersync_cli.services.work import Work
 
 ORDERS = "deep_orders"  # names of watermarks
 FILLS = "deep_fills"
-SLICE = timedelta(days=1)
+SLICE = timedelta(days=2)
 OVERLAP = timedelta(minutes=10)
 LONG_WINDOW = timedelta(days=7)
 LONG_EVERY = timedelta(days=1)

@@ -25,6 +25,7 @@ class Found:
     venue: str | None
     age_seconds: float
     money_effect: Decimal | None = None
+    fresh: bool = True  # first found by this pass
 
     def json(self) -> dict[str, Any]:
         """Give the contract's keys, values still typed."""

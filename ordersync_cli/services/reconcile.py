@@ -40,6 +40,11 @@ class Outage(VenueUnavailable):
         self.said = said
 
 
+def here() -> tuple[str, int]:
+    """Name this machine and this process."""
+    return platform.node(), os.getpid()
+
+
 def _nothing() -> None:
     return
 
@@ -70,8 +75,8 @@ class Passes:
     chance: Chance
     beating: bool = False
     lease_wait: float = LEASE_WAIT
-    host: str = field(default_factory=platform.node)
-    pid: int = field(default_factory=os.getpid)
+    host: str = field(default_factory=lambda: here()[0])
+    pid: int = field(default_factory=lambda: here()[1])
 
     def light(self, lease: Lease | None = None, wish: Wish | None = None) -> PassReport:
         """Settle what is pending. Raises LeaseHeld (12), Outage (6) and what the venue or store raise."""

@@ -64,7 +64,8 @@ class Tally:
         earlier = self.known.get((found.kind, found.key))
         if earlier is not None:
             lasted = (at - earlier.first_seen).total_seconds()
-            found = replace(found, age_seconds=max(found.age_seconds, lasted))
+            fresh = earlier.severity != found.severity
+            found = replace(found, age_seconds=max(found.age_seconds, lasted), fresh=fresh)
         patience = INFO_FIRST.get(found.kind)
         if patience is not None and found.severity == "open" and found.age_seconds < patience:
             found = replace(found, severity="info")
@@ -163,4 +164,5 @@ def _as_found(row: StoredBreak, at: datetime) -> Found:
         venue=row.venue,
         age_seconds=max(0.0, (at - row.first_seen).total_seconds()),
         money_effect=row.money_effect,
+        fresh=False,
     )
