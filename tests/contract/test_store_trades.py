@@ -94,14 +94,15 @@ def test_T32_thirty_digit_figures_and_fills_survive(store) -> None:
     trade_id = add(store, intent())
     sight = seen("o-1", "FILLED", str(THIRTY_DIGITS), quote_size=Decimal("25"))
     recorder(store).seen([sight], source=Source.POLL)
-    recorder(store).seen([fills_seen(fill("e-1", size=str(THIRTY_DIGITS)))], source=Source.POLL)
+    told = fill("e-1", size=str(THIRTY_DIGITS), commission=THIRTY_DIGITS)
+    recorder(store).seen([fills_seen(told)], source=Source.POLL)
 
     shown = view(store, trade_id)
     assert shown.filled_size == THIRTY_DIGITS
     assert shown.filled_value == sight.figures.filled_value
     assert shown.total_fees == sight.figures.total_fees
     assert shown.fills_verified
-    assert loaded(store, trade_id).orders[0].fills[0].commission == THIRTY_DIGITS * Decimal("0.6")
+    assert loaded(store, trade_id).orders[0].fills == (told,)
 
 
 def test_equal_decimals_are_stored_alike_however_they_are_written(store) -> None:
@@ -276,9 +277,7 @@ def test_T41_a_latency_below_zero_is_marked(store) -> None:
     add(store, intent())
     late = START + timedelta(seconds=9)
 
-    recorded = recorder(store).seen(
-        [seen("o-1", "FILLED", "1", at=late, quote_size=Decimal("25"))], source=Source.POLL
-    )
+    recorded = recorder(store).seen([seen("o-1", "FILLED", "1", at=late, quote_size=Decimal("25"))], source=Source.POLL)
 
     assert recorded.events[0].latency_seconds == Decimal("-9")
     assert recorded.events[0].detail.startswith("clock_suspect")
@@ -391,7 +390,9 @@ def test_ended_trades_are_drawn_without_replacement_and_by_a_seed(store) -> None
 def test_the_question_of_the_bot_works_as_it_stands(store) -> None:
     add(store, intent("c-1"))
     add(store, intent("c-2", at=START + timedelta(seconds=1)))
-    recorder(store).seen([seen("o-2", "FILLED", "1", client_order_id="c-2", quote_size=Decimal("25"))], source=Source.POLL)
+    recorder(store).seen(
+        [seen("o-2", "FILLED", "1", client_order_id="c-2", quote_size=Decimal("25"))], source=Source.POLL
+    )
 
     with store.transaction() as sql:
         row = sql.row("SELECT order_id, status, filled_at FROM trades ORDER BY created_at DESC LIMIT 1")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from ordersync_cli.clock import Chance, Clock, SystemChance, SystemClock
 from ordersync_cli.store import open_store
 from ordersync_cli.store.maintenance import upgrade
 from ordersync_cli.store.trade_store import TradeStore
+from tests.support.postgres import PostgresServer
 from tests.support.ready_store import ready_store
 from tests.support.virtual_clock import VirtualClock
 
@@ -30,9 +32,7 @@ class StorePlace:
     def postgres(self) -> bool:
         return self.path is None
 
-    def open(
-        self, clock: Clock | None = None, chance: Chance | None = None, rate: float = 2.5
-    ) -> TradeStore:
+    def open(self, clock: Clock | None = None, chance: Chance | None = None, rate: float = 2.5) -> TradeStore:
         store = open_store(
             self.url,
             clock=clock or self.clock,
@@ -57,13 +57,35 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StorePlace
         yield found
         found.close()
         return
-    server = request.getfixturevalue("postgres_server")
-    template = server.template("store", lambda url: None if upgrade(url, SystemClock()) else None)
-    url = server.database(template)
+    url = request.getfixturevalue("emptied_postgres")
     found = StorePlace(url, None)
     yield found
     found.close()
-    server.drop(url)
+
+
+@pytest.fixture(scope="session")
+def one_postgres(postgres_server: PostgresServer) -> Iterator[str]:
+    """One migrated database for every test of this process: making one takes longer than emptying it."""
+    url = postgres_server.database()
+    upgrade(url, SystemClock())
+    yield url
+    postgres_server.drop(url)
+
+
+@pytest.fixture
+def emptied_postgres(one_postgres: str) -> str:
+    with psycopg.connect(plain_url(one_postgres), autocommit=True) as connection:
+        connection.execute(
+            "DO $$ DECLARE t text; BEGIN FOR t IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' "
+            "AND tablename <> 'alembic_version' LOOP EXECUTE format('TRUNCATE %I RESTART IDENTITY', t); END LOOP; "
+            "INSERT INTO notes VALUES ('schema_serves', '0001'); END $$"
+        )
+    return one_postgres
+
+
+def plain_url(url: str) -> str:
+    """Turn an SQLAlchemy URL into one that psycopg takes."""
+    return url.replace("postgresql+psycopg://", "postgresql://")
 
 
 @pytest.fixture
@@ -82,6 +104,3 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     url = server.database()
     yield url
     server.drop(url)
-
-
-Opener = Callable[[], TradeStore]
