@@ -105,7 +105,7 @@ class ImportRows:
                 for row in rows
             ],
         )
-        self._context.tell([self._event(int(row.source_id or 0), row, at) for row in rows])
+        self._context.tell([self._event(int(row.source_id or 0), row, at) for row in rows], quietly=True)
 
     def _cells(self, row: ForeignRow, at: datetime) -> tuple[Any, ...]:
         values = self._sql.values
