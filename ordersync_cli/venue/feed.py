@@ -153,6 +153,9 @@ class UserFeed:
         with self._lock:
             self._dialled = dialled
         try:
+            if self._wanted_anew():  # asked while the connection was dialled: nobody saw it to close it
+                dialled.close()
+                raise ConnectionAbortedError("stopped")
             connection = self._door.enter(dialled)
         finally:
             with self._lock:

@@ -45,6 +45,7 @@ class Read:
     messages: list[Message] = field(default_factory=list)
     heartbeat: bool = False
     snapshot_ended: bool = False
+    full_batch: bool = False
     complaint: Complaint | None = None
 
 
@@ -129,6 +130,8 @@ class FeedReader:
         self._snapshot_orders += sum(events.batches)
         if any(size < SNAPSHOT_BATCH for size in events.batches):
             self._end_snapshot(receipt, read)
+        elif events.batches:
+            read.full_batch = True
 
     def _take_ack(self, channels: frozenset[str], receipt: Receipt, read: Read) -> None:
         if "user" not in channels:

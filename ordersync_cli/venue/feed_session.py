@@ -109,7 +109,7 @@ class FeedSession:
         read = self._reader.read(raw, receipt)
         if read.heartbeat:
             self._heard = receipt.mono
-        if self._reader.waits_for_more:
+        if read.full_batch:
             self._batch_at = receipt.mono
         self._pass_on(read)
         if read.complaint is not None:
