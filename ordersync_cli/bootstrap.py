@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
-from ordersync_cli.clock import SystemChance, SystemClock
+from ordersync_cli.clock import Chance, Clock, SystemChance, SystemClock
 from ordersync_cli.errors import OrderRefused, StoreError, UnreadableAnswer
 
 if TYPE_CHECKING:
@@ -21,15 +21,6 @@ if TYPE_CHECKING:
     from ordersync_cli.venue.rest import RestVenue
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
-    """Where the venue is, and which key signs."""
-
-    rest_url: str
-    ws_url: str
-    source: CredentialSource
-
-
 class Wiring:
     """Everything one run of a command may need, made at its first use and closed at the end."""
 
@@ -38,38 +29,21 @@ class Wiring:
         self.clock = SystemClock()
         self.chance = SystemChance()
         self.holder = holder or self.chance.uuid()
-        self._simulator: SimulatorServer | None = None
-        self._opened: list[str] = []
 
     @cached_property
     def store(self) -> Store:
         """The trade store; raises StoreError (exit 9)."""
         from ordersync_cli.store import open_store
 
-        self._make_data_dir()
-        store = open_store(
-            self.settings.database_url,
+        settings = self.settings
+        if settings.origins["database_url"].kind == "default":
+            _make_data_dir(settings)
+        return open_store(
+            settings.database_url,
             clock=self.clock,
             chance=self.chance,
-            requests_per_second=float(self.settings.requests_per_second),
+            requests_per_second=float(settings.requests_per_second),
         )
-        self._opened.append("store")
-        return store
-
-    @cached_property
-    def access(self) -> Access:
-        """Where the venue is and which key signs; starts the embedded simulator where that is the venue."""
-        from ordersync_cli.venue import key_source
-
-        settings = self.settings
-        settings.require_credentials()
-        if settings.is_embedded:
-            server = self._embedded()
-            return Access(server.rest_url, server.ws_url, key_source(key_file=server.key_file))
-        source = key_source(
-            key_file=settings.key_file, key_name=settings.api_key or "", key_secret=settings.api_secret or ""
-        )
-        return Access(settings.rest_endpoint, settings.ws_endpoint, source)
 
     @cached_property
     def venue(self) -> Venue:
@@ -78,39 +52,18 @@ class Wiring:
 
     def claimed(self) -> Venue:
         """Bind the store to the venue, and give the venue."""
-        self._claim(self._rest)
-        return self._rest
+        self._reach.claim(self.store)
+        return self._reach.rest
 
     def unclaimed_venue(self) -> RestVenue:
         """Give the venue before the store is bound to it; any thread may use it."""
-        return self._rest
-
-    @cached_property
-    def _rest(self) -> RestVenue:
-        from ordersync_cli.venue import open_venue
-        from ordersync_cli.venue.rest import Tuning
-        from ordersync_cli.venue.transport import Timeouts
-
-        settings, access = self.settings, self.access
-        tuning = Tuning(
-            timeouts=Timeouts(read=settings.request_timeout.total_seconds()), fills_a_page=settings.fills_page_size
-        )
-        return open_venue(
-            rest_url=access.rest_url,
-            source=access.source,
-            budget=self.store.budget,
-            clock=self.clock,
-            chance=self.chance,
-            name=settings.venue,
-            simulated=settings.simulated,
-            tuning=tuning,
-        )
+        return self._reach.rest
 
     def feed(self) -> Feed:
         """Make a user channel follower; it connects when started."""
         from ordersync_cli.venue import open_feed
 
-        return open_feed(self._rest, ws_url=self.access.ws_url, clock=self.clock, chance=self.chance)
+        return open_feed(self._reach.rest, ws_url=self._reach.access.ws_url, clock=self.clock, chance=self.chance)
 
     @cached_property
     def book(self) -> IncidentBook:
@@ -156,16 +109,17 @@ class Wiring:
         announce = Announcer(clock=self.clock, book=self.book, notify=self.settings.webhook_url is not None)
         return Recorder(store=self.store, clock=self.clock, announce=announce)
 
+    @cached_property
+    def _reach(self) -> VenueReach:
+        return VenueReach(self.settings, self.store, self.clock, self.chance)
+
     def close(self) -> None:
         """Close what was opened; safe to call twice."""
-        if "store" in self._opened:
-            self._opened.remove("store")
-            self.store.close()
-        if "_rest" in self.__dict__:
-            self._rest.close()
-        if self._simulator is not None:
-            self._simulator.close()
-            self._simulator = None
+        opened = self.__dict__
+        if "_reach" in opened:
+            opened.pop("_reach").close()
+        if "store" in opened:
+            opened.pop("store").close()
 
     def __enter__(self) -> Self:
         """Enter a run."""
@@ -175,49 +129,111 @@ class Wiring:
         """Leave it, closing what was opened."""
         self.close()
 
-    def _make_data_dir(self) -> None:
-        """Make the directory of the default store; one that was named must be there already."""
-        if self.settings.origins["database_url"].kind != "default":
-            return
-        try:
-            self.settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        except OSError as error:
-            raise StoreError(
-                f"The directory {self.settings.data_dir} cannot be made: {error.strerror}. Nothing was written.",
-                "Set ORDERSYNC_DATABASE_URL to a place that can be written.",
-            ) from None
 
-    def _embedded(self) -> SimulatorServer:
-        from ordersync_cli.simulator.server import SimulatorServer, load_faults
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Where the venue is, and which key signs."""
 
-        if self._simulator is None:
-            settings = self.settings
-            settings.simulator_state.parent.mkdir(parents=True, exist_ok=True)
-            faults = load_faults(settings.simulator_faults) if settings.simulator_faults else ()
-            server = SimulatorServer(settings.simulator_state, seed=settings.simulator_seed, faults=faults)
-            self._simulator = server.start()
-        return self._simulator
+    rest_url: str
+    ws_url: str
+    source: CredentialSource
 
-    def _claim(self, venue: Venue) -> None:
-        """Bind the store to this venue and the key's portfolio; a known key costs no request."""
+
+class VenueReach:
+    """How one run reaches the venue: its address and key, its connection, its claim on the store."""
+
+    def __init__(self, settings: Settings, store: Store, clock: Clock, chance: Chance) -> None:
+        self._settings = settings
+        self._store = store
+        self._clock = clock
+        self._chance = chance
+        self._simulator: SimulatorServer | None = None
+
+    @cached_property
+    def access(self) -> Access:
+        """Where the venue is and which key signs; starts the embedded simulator where that is the venue."""
+        from ordersync_cli.venue import key_source
+
+        settings = self._settings
+        settings.require_credentials()
+        if settings.is_embedded:
+            server = self._simulator = _embedded(settings).start()
+            return Access(server.rest_url, server.ws_url, key_source(key_file=server.key_file))
+        source = key_source(
+            key_file=settings.key_file, key_name=settings.api_key or "", key_secret=settings.api_secret or ""
+        )
+        return Access(settings.rest_endpoint, settings.ws_endpoint, source)
+
+    @cached_property
+    def rest(self) -> RestVenue:
+        """The venue by REST; sends nothing yet."""
+        from ordersync_cli.venue import open_venue
+        from ordersync_cli.venue.rest import Tuning
+        from ordersync_cli.venue.transport import Timeouts
+
+        settings, access = self._settings, self.access
+        tuning = Tuning(
+            timeouts=Timeouts(read=settings.request_timeout.total_seconds()), fills_a_page=settings.fills_page_size
+        )
+        return open_venue(
+            rest_url=access.rest_url,
+            source=access.source,
+            budget=self._store.budget,
+            clock=self._clock,
+            chance=self._chance,
+            name=settings.venue,
+            simulated=settings.simulated,
+            tuning=tuning,
+        )
+
+    def claim(self, store: Store) -> None:
+        """Bind the store to this venue and the key's portfolio; a known key costs no request.
+
+        Raises SettingsError (exit 3) where the store belongs to another.
+        """
         from ordersync_cli.services.ports import Lane
 
         key = hashlib.sha256(self.access.source.load().name.encode()).hexdigest()[:16]
         note = f"portfolio_of_key:{key}"
-        with self.store.read() as transaction:
-            portfolio = transaction.notes.get(note)
+        with store.read() as transaction:
+            known = transaction.notes.get(note)
+        portfolio = known
         if portfolio is None:
             try:
-                portfolio = venue.key_permissions(Lane.PLACE).portfolio_id or None
+                portfolio = self.rest.key_permissions(Lane.PLACE).portfolio_id or None
             except (OrderRefused, UnreadableAnswer):  # a server of the wire format need not know this call
                 portfolio = None
-        self.store.claim(venue.name, portfolio)
-        if portfolio is not None:
-            with self.store.read() as transaction:
-                known = transaction.notes.get(note)
-            if known is None:
-                with self.store.write() as transaction:
-                    transaction.notes.set(note, portfolio)
+        store.claim(self._settings.venue, portfolio)
+        if known is None and portfolio is not None:
+            with store.write() as transaction:
+                transaction.notes.set(note, portfolio)
+
+    def close(self) -> None:
+        """Close the connections and the embedded simulator."""
+        if "rest" in self.__dict__:
+            self.rest.close()
+        if self._simulator is not None:
+            self._simulator.close()
+            self._simulator = None
+
+
+def _embedded(settings: Settings) -> SimulatorServer:
+    from ordersync_cli.simulator.server import SimulatorServer, load_faults
+
+    settings.simulator_state.parent.mkdir(parents=True, exist_ok=True)
+    faults = load_faults(settings.simulator_faults) if settings.simulator_faults else ()
+    return SimulatorServer(settings.simulator_state, seed=settings.simulator_seed, faults=faults)
+
+
+def _make_data_dir(settings: Settings) -> None:
+    """Make the directory of the default store; one that was named must be there already."""
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise StoreError(
+            f"The directory {settings.data_dir} cannot be made: {error.strerror}. Nothing was written.",
+            "Set ORDERSYNC_DATABASE_URL to a place that can be written.",
+        ) from None
 
 
 def alert_limits(settings: Settings) -> AlertLimits:

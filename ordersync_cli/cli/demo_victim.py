@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import runpy
 import signal
-import sys
 from typing import Any
 
+from ordersync_cli.bootstrap import Wiring
 from ordersync_cli.domain.observations import PlaceAnswer
 from ordersync_cli.services.ports import SignedOrder, Venue
 
@@ -28,15 +29,12 @@ class DiesWithTheAnswer:
         raise AssertionError("a killed process does not get here")
 
 
-def main(words: list[str]) -> int:
-    """Run an ordersync command with such a venue."""
-    from ordersync_cli import __main__
-    from ordersync_cli.bootstrap import Wiring
-
+def main() -> None:
+    """Run the program with such a venue, as `python -m ordersync_cli` would."""
     claimed = Wiring.claimed
     Wiring.claimed = lambda wiring: DiesWithTheAnswer(claimed(wiring))  # type: ignore[method-assign,assignment]
-    return __main__.main(words)
+    runpy.run_module("ordersync_cli", run_name="__main__", alter_sys=True)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main()

@@ -19,7 +19,8 @@ from ordersync_cli.errors import Declined, UsageError
 if TYPE_CHECKING:
     from ordersync_cli.domain.orders import OrderRequest
     from ordersync_cli.domain.view import TradeView
-    from ordersync_cli.services.place import Placed, Placing, Wanted
+    from ordersync_cli.services.intent import Wanted
+    from ordersync_cli.services.place import Placed, Placing
     from ordersync_cli.services.ports import Preview
 
 _SHAPE = {
@@ -90,7 +91,8 @@ def place(
     Exit codes: 0 placed (filled, open, cancelled, expired), 5 refused, 6 never sent, 8 outcome
     unknown (`ordersync sync` will tell), 13 not filled with --require-fill.
     """
-    from ordersync_cli.services.place import Placing, Wanted
+    from ordersync_cli.services.intent import Wanted
+    from ordersync_cli.services.place import Placing
 
     request = _request(side, product, quote_size, base_size, limit, tif)
     request = _with_stop(request, stop, stop_direction)

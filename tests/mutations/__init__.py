@@ -1,0 +1,1 @@
+"""Breaks the program on purpose, one rule at a time, and demands that a test notices."""
