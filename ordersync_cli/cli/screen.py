@@ -72,7 +72,7 @@ def _head(board: Board, look: Look, passed: float, rate: float) -> list[Text]:
     if board.clock_offset is not None:
         venue.append(f"  venue clock {board.clock_offset:+.3f} s")
     venue.append(f"  requests {rate:.1f}/s of {look.requests_per_second:g}")
-    if board.poll_every is not None:
+    if board.poll_every is not None and board.unreachable_since is None:
         venue.append(f"  looking every {age(board.poll_every)}", style="dim")
     return [title, feed, venue]
 
