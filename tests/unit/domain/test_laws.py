@@ -6,7 +6,7 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ordersync_cli.domain.codec import (
@@ -61,7 +61,6 @@ def content_of(trade: Trade) -> Any:
     )
 
 
-@settings(max_examples=100)
 @given(data=st.data(), kind=st.sampled_from(sorted(TRADES)))
 def test_any_order_and_any_number_of_times_give_the_same_row(data: st.DataObject, kind: str) -> None:
     trade = TRADES[kind]
@@ -71,7 +70,6 @@ def test_any_order_and_any_number_of_times_give_the_same_row(data: st.DataObject
     assert content_of(fold(trade, observations)) == content_of(fold(trade, shuffled))
 
 
-@settings(max_examples=60)
 @given(sequences, sequences, sequences)
 def test_joining_states_is_commutative_associative_and_idempotent(
     first: list[Observation], second: list[Observation], third: list[Observation]
@@ -116,7 +114,6 @@ def test_the_flags_of_a_change_say_what_moved(observations: list[Observation]) -
         trade = change.after
 
 
-@settings(max_examples=100)
 @given(own_sequences)
 def test_a_terminal_status_never_reopens(observations: list[Observation]) -> None:
     terminal, status, reached = 0, Status.PENDING, False
@@ -132,7 +129,6 @@ def test_a_terminal_status_never_reopens(observations: list[Observation]) -> Non
         terminal, status = word_rank, now.status
 
 
-@settings(max_examples=100)
 @given(own_sequences)
 def test_failed_needs_the_zero_proof(observations: list[Observation]) -> None:
     trade = fold(intent(), observations)

@@ -57,6 +57,12 @@ def test_terminal_without_figures_stays_pending() -> None:
     assert half.status == "pending"
 
 
+def test_filled_with_zeroes_after_a_partial_fill_waits_for_the_rest() -> None:
+    half = after(intent(), frame("OPEN", 1, figures("40")), look("FILLED", 2, ZEROES))
+    assert (half.now.status, half.now.figures) == ("pending", figures("40"))
+    assert after(half.after, look("FILLED", 3, figures("100", 2))).now.status == "completed"
+
+
 def test_filled_with_zeroes_and_cancelled_with_zeroes_together_are_not_final() -> None:
     """One order may collect half an answer from each of two sources (decision record 0002)."""
     seen = [look("CANCELLED", 1, ZEROES), look("CANCELLED", 5, ZEROES), look("FILLED", 6, ZEROES)]
