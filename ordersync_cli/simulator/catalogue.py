@@ -142,6 +142,26 @@ def account_rows(state: State) -> list[dict[str, Any]]:
     ]
 
 
+def old_account_rows(state: State) -> dict[str, Any]:
+    """Return GET /v2/accounts, the older list that ccxt takes balances from."""
+    rows = [
+        {
+            "id": row["uuid"],
+            "name": row["name"],
+            "primary": True,
+            "type": "fiat" if row["currency"] in FIAT else "wallet",
+            "currency": {"code": row["currency"], "name": row["currency"]},
+            "balance": {"amount": row["available_balance"]["value"], "currency": row["currency"]},
+            "created_at": row["created_at"],
+            "updated_at": row["updated_at"],
+            "resource": "account",
+            "resource_path": f"/v2/accounts/{row['uuid']}",
+        }
+        for row in account_rows(state)
+    ]
+    return {"pagination": {"limit": 250, "next_starting_after": None, "next_uri": None}, "data": rows}
+
+
 def transaction_summary(state: State) -> dict[str, Any]:
     """Return the fee tier; volumes are JSON numbers, rates strings, as recorded."""
     cash = state.available("USD")

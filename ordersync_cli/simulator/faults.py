@@ -94,15 +94,31 @@ class Fault:
 
 
 _NAMES = {f.name for f in fields(Fault)} - {"seen", "used"}
+_KINDS_OF_VALUE: dict[str, type | tuple[type, ...]] = {
+    "str": str,
+    "int": int,
+    "float": (int, float),
+    "int | None": (int, type(None)),
+    "float | None": (int, float, type(None)),
+    "str | None": (str, type(None)),
+    "list[str]": list,
+    "dict[str, Any]": dict,
+}
+_TYPES = {f.name: _KINDS_OF_VALUE[str(f.type)] for f in fields(Fault)}
 
 
 def read_fault(entry: dict[str, Any]) -> Fault:
     """Read one line of a plan; raises ValueError for what it does not know."""
+    if not isinstance(entry, dict):
+        raise ValueError(f"a fault is an object, not {entry!r}")  # noqa: TRY004 - one error for whoever reads a plan
     unknown = set(entry) - _NAMES
     if unknown or "kind" not in entry:
         raise ValueError(
             f"fault with unknown keys: {', '.join(sorted(unknown))}" if unknown else "fault without a kind"
         )
+    for name, value in entry.items():
+        if not isinstance(value, _TYPES[name]) or isinstance(value, bool):
+            raise ValueError(f"fault {name}: {value!r} is not what it has to be")  # noqa: TRY004 - the same
     return Fault(**entry)
 
 

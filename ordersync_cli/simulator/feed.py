@@ -13,9 +13,11 @@ from ordersync_cli.simulator.orders import Order, load_order
 from ordersync_cli.simulator.routes import Exchange
 from ordersync_cli.simulator.session import catch_up, reading
 from ordersync_cli.simulator.subscriber import Subscriber
+from ordersync_cli.simulator.times import SECOND
 from ordersync_cli.simulator.tokens import NotAuthorized, Tokens
 
 _TICK_SECONDS = 0.02
+_SHORTEST_SECONDS = 0.001
 _SUBSCRIBE_SECONDS = 5.0
 _BATCH = 50
 _CHANNELS = frozenset({"user", "heartbeats"})
@@ -55,7 +57,7 @@ class Feed:
         """Bring due steps to pass and hand new events to the connections, until cancelled."""
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), _TICK_SECONDS if self._subscribers else None)
+                await asyncio.wait_for(self._wake.wait(), self._patience() if self._subscribers else None)
             woken = self._wake.is_set()
             self._wake.clear()
             if not self._subscribers:
@@ -66,6 +68,13 @@ class Feed:
             if woken or moved or version != self._version:
                 self._version = version
                 self._publish()
+
+    def _patience(self) -> float:
+        """Return how long to wait: until the next step is due, and never longer than other processes may be missed."""
+        state = self.exchange.state
+        due = state.next_due()
+        until = _TICK_SECONDS if due is None else (due - state.lately()) / SECOND
+        return min(max(until, _SHORTEST_SECONDS), _TICK_SECONDS)
 
     def _publish(self) -> None:
         rows = self.exchange.state.sql.execute(

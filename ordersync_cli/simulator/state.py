@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -46,58 +47,84 @@ _BUSY_MILLISECONDS = 10_000
 _WAL_ATTEMPTS = 250
 
 
+def _connected(path: Path) -> sqlite3.Connection:
+    """Open the file in WAL mode; raises OSError when it is no state that can be written."""
+    sql = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sql = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
+        sql.execute(f"PRAGMA busy_timeout={_BUSY_MILLISECONDS}")
+        _use_wal(sql)
+    except sqlite3.Error as error:
+        if sql is not None:
+            sql.close()
+        raise unusable(path, error) from error
+    return sql
+
+
+def unusable(path: Path, error: sqlite3.Error) -> OSError:
+    """Return the error for a file that cannot be the state of an exchange."""
+    return OSError(errno.EIO, f"cannot be the state of an exchange: {error}", str(path))
+
+
+def _use_wal(sql: sqlite3.Connection) -> None:
+    """Switch the file to WAL; SQLite does not wait for another process that is doing the same."""
+    for _ in range(_WAL_ATTEMPTS):
+        try:
+            sql.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error):
+                raise
+            block(0.02)
+        else:
+            return
+    raise sqlite3.OperationalError("another process keeps it locked")
+
+
+def _create(state: State, seed: int, now: int) -> None:
+    """Create the schema and the opening balances once, whoever comes first."""
+    if state.sql.execute("SELECT 1 FROM sqlite_master WHERE name = 'requests'").fetchone():
+        return
+    with state.transaction():
+        if state.sql.execute("SELECT 1 FROM sqlite_master WHERE name = 'requests'").fetchone():
+            return  # another process was faster
+        if state.sql.execute("SELECT 1 FROM sqlite_master").fetchone():
+            raise sqlite3.DatabaseError("it is the database of something else")
+        for statement in _SCHEMA.split(";\n"):
+            state.sql.execute(statement)
+        values = {
+            "seed": str(seed),
+            "opened_at": str(now),
+            "skew": "0",
+            "user_id": draw_uuid(seed, "user"),
+            "portfolio_id": draw_uuid(seed, "portfolio"),
+        }
+        state.sql.executemany("INSERT INTO meta VALUES (?, ?)", values.items())
+        rows = [(currency, str(amount), "0", str(amount)) for currency, amount in OPENING_BALANCES.items()]
+        state.sql.executemany("INSERT INTO balances VALUES (?, ?, ?, ?)", rows)
+
+
 class State:
     """One connection to the state file; `clock` gives microseconds since 1970 and is the host's, before any skew."""
 
     def __init__(self, path: Path, clock: Callable[[], int], seed: int) -> None:
         self.path = path
         self._clock = clock
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.sql = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
-        self.sql.execute(f"PRAGMA busy_timeout={_BUSY_MILLISECONDS}")
-        self._use_wal()
+        self.sql = _connected(path)
         # A committed order survives kill -9 of every process (the log is in the page cache); only the machine's own
         # crash could lose it, and no money is real here.
         self.sql.execute("PRAGMA synchronous=NORMAL")
-        self._open(seed)
+        try:
+            _create(self, seed, clock())
+        except sqlite3.Error as error:
+            self.sql.close()
+            raise unusable(path, error) from error
         self.seed = int(self.meta("seed"))
         self.user_id = self.meta("user_id")
         self.portfolio_id = self.meta("portfolio_id")
         self.market = Market(self.seed, int(self.meta("opened_at")))
         self._skew = 0
         self._seen_version = -1
-
-    def _open(self, seed: int) -> None:
-        """Create the schema and the opening balances once, whoever comes first."""
-        if self.sql.execute("SELECT 1 FROM sqlite_master WHERE name = 'requests'").fetchone():
-            return
-        with self.transaction():
-            for statement in _SCHEMA.split(";\n"):
-                self.sql.execute(statement)
-            if self.sql.execute("SELECT 1 FROM meta").fetchone():
-                return
-            values = {
-                "seed": str(seed),
-                "opened_at": str(self._clock()),
-                "skew": "0",
-                "user_id": draw_uuid(seed, "user"),
-                "portfolio_id": draw_uuid(seed, "portfolio"),
-            }
-            self.sql.executemany("INSERT INTO meta VALUES (?, ?)", values.items())
-            rows = [(currency, str(amount), "0", str(amount)) for currency, amount in OPENING_BALANCES.items()]
-            self.sql.executemany("INSERT INTO balances VALUES (?, ?, ?, ?)", rows)
-
-    def _use_wal(self) -> None:
-        """Switch the file to WAL; SQLite does not wait for another process that is doing the same."""
-        for attempt in range(_WAL_ATTEMPTS):
-            try:
-                self.sql.execute("PRAGMA journal_mode=WAL")
-            except sqlite3.OperationalError:
-                if attempt == _WAL_ATTEMPTS - 1:
-                    raise
-                block(0.02)
-            else:
-                return
 
     def close(self) -> None:
         """Close the connection; the state stays."""

@@ -10,7 +10,7 @@ from ordersync_cli.simulator.state import State
 
 
 class Tally:
-    """Counts in memory, written four times a second: a transaction for each look-up would cost more than the look-up."""
+    """Counts in memory, written four times a second: a transaction for each look-up would cost more than it."""
 
     def __init__(self) -> None:
         self._counts: Counter[tuple[str, str, int]] = Counter()

@@ -195,6 +195,8 @@ def test_a_plan_is_read_from_a_file(tmp_path: Path, name: str) -> None:
         {"kind": "drop", "target": "rest"},
         {"kind": "drop", "target": "moon"},
         {"kind": "delay", "probability": 2},
+        {"kind": "delay", "count": "twice"},
+        {"kind": "delay", "ids": "a"},
     ],
 )
 def test_a_plan_that_cannot_be_is_refused(tmp_path: Path, entry: dict[str, Any]) -> None:
