@@ -9,7 +9,7 @@ import typer
 
 from ordersync_cli.cli.invocation import Invocation
 from ordersync_cli.cli.options import command, read_past
-from ordersync_cli.errors import UsageError
+from ordersync_cli.errors import SettingsError, UsageError
 
 if TYPE_CHECKING:
     from ordersync_cli.services.ports import Incident
@@ -56,7 +56,7 @@ def test(run: Invocation) -> int:
     sinks = {name: sink for name, sink in run.wiring.alert_sinks.items() if name != LOG}
     tried = try_sinks(sinks, run.chance.uuid(), run.clock.now(), simulated=run.settings.simulated)
     if not tried:
-        raise UsageError(
+        raise SettingsError(
             "No alert address is set, so nothing was sent; alerts go to the log alone.",
             "Set ORDERSYNC_ALERT_URLS.",
         )

@@ -49,11 +49,13 @@ def _checks(run: Invocation, *, with_feed: bool) -> Iterator[Check]:
     yield _settings(run)
     key = checkup.attempt("key", lambda: _key(run))
     yield key
-    store = checkup.attempt("store", lambda: checkup.store_is_writable(run.wiring.store, run.clock.now()))
+    store = checkup.attempt(
+        "store", lambda: checkup.store_is_writable(run.wiring.store, run.clock.now(), run.settings.venue)
+    )
     yield store
     if checkup.FAILED not in {key.status, store.status}:
         yield from _venue(run, with_feed=with_feed)
-    if store.status != checkup.FAILED:
+    if store.exit_code != checkup.STORE:
         yield from _deeds(run)
 
 
@@ -72,12 +74,18 @@ def _settings(run: Invocation) -> Check:
 def _key(run: Invocation) -> Check:
     from ordersync_cli.services.checkup import OK, Check
 
-    run.settings.require_credentials()
-    run.wiring.access.source.load()
-    if run.settings.is_embedded:
-        message = "the embedded simulator makes its own"
-    elif run.settings.key_file is not None:
-        message = f"{run.settings.key_file} is readable, and by nobody else"
+    from ordersync_cli.venue import key_source
+
+    settings = run.settings
+    settings.require_credentials()
+    if settings.is_embedded:
+        return Check(name="key", status=OK, message="the embedded simulator makes its own")
+    source = key_source(
+        key_file=settings.key_file, key_name=settings.api_key or "", key_secret=settings.api_secret or ""
+    )
+    source.load()
+    if settings.key_file is not None:
+        message = f"{settings.key_file} is readable, and by nobody else"
     else:
         message = "from COINBASE_API_KEY and COINBASE_API_SECRET"
     return Check(name="key", status=OK, message=message)

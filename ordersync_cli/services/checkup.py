@@ -17,6 +17,7 @@ from ordersync_cli.services.situation import AlertLimits, StoreFacts
 OK, WARNING, FAILED = "ok", "warning", "failed"
 _WATCHER_ALIVE = 10.0  # seconds since its last beat
 _BREAKS_REMAIN = 10
+STORE = 9  # the exit code of a store that cannot be read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,13 +46,17 @@ def exit_code_of(checks: Sequence[Check]) -> int:
     return min((c.exit_code for c in checks if c.status == FAILED), default=0)
 
 
-def store_is_writable(store: Store, at: datetime) -> Check:
-    """Commit a note: what cannot be written raises StoreError."""
+def store_is_writable(store: Store, at: datetime, venue_name: str) -> Check:
+    """Commit a note: what cannot be written raises StoreError; and see whose the store is."""
     with store.write() as writing:
         writing.notes.set("doctor_at", at.isoformat())
     with store.read() as reading:
         venue = reading.notes.get("venue")
         frozen = reading.notes.get("frozen")
+    if venue not in {None, venue_name}:
+        message = f"the store belongs to the venue {venue}, and {venue_name} is asked for"
+        remedy = "give another --database: simulated and real orders must never meet"
+        return Check(name="store", status=FAILED, message=message, remedy=remedy, exit_code=3)
     if frozen:
         message = "the store can be written; placing on it is frozen"
         return Check(name="store", status=WARNING, message=message, remedy="ordersync unfreeze, once you looked")
