@@ -44,6 +44,13 @@ def hold(state: WatchState, trade: Trade, mono: float) -> None:
         state.schedules.begin(held, state.roster, state.clock.now(), mono, live=state.health.live)
 
 
+def replan(state: WatchState) -> None:
+    """Place every pending trade in its schedule anew, as a watcher does that takes over."""
+    mono = state.clock.monotonic()
+    for held in state.roster.pending():
+        state.schedules.begin(held, state.roster, state.clock.now(), mono, live=state.health.live)
+
+
 def _compare(state: WatchState, change: Change, mono: float) -> None:
     """Hold a change that a look-up brought against what the stream said of that order."""
     order_id = change.now.order_id

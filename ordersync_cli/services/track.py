@@ -5,7 +5,7 @@ from __future__ import annotations
 from ordersync_cli.errors import LeaseLost, OrdersyncError, StoreError
 from ordersync_cli.services.alert import Alerts
 from ordersync_cli.services.boarding import board_of
-from ordersync_cli.services.effects import apply, judge_stream
+from ordersync_cli.services.effects import apply, judge_stream, replan
 from ordersync_cli.services.event_tail import EventTail
 from ordersync_cli.services.hearing import ask_for_all, hear
 from ordersync_cli.services.messages import Inbox
@@ -61,11 +61,11 @@ class Tracker:
         if state.bug is not None:
             raise state.bug
         try:
-            self._work()
+            if state.clock.monotonic() >= self._store_retry:
+                self._work()
+                self._store_failing = None
         except StoreError as problem:
             self._store_refused(problem)
-        else:
-            self._store_failing = None
         self._show()
         if state.failure is not None:
             raise state.failure
@@ -85,8 +85,6 @@ class Tracker:
 
     def _work(self) -> None:
         state, mono = self.state, self.state.clock.monotonic()
-        if mono < self._store_retry:
-            return
         try:
             apply(state, state.intake.commit(mono))
             if state.intake.lost:
@@ -116,6 +114,7 @@ class Tracker:
         if state.seat.driving:
             state.touched = True
             state.resume()
+            replan(state)
             state.crew.drive(self._inbox)
             ask_for_all(state, "reconnect")
         else:
@@ -198,6 +197,7 @@ class Tracker:
         if mono - self._store_failing >= STORE_PATIENCE:
             raise problem
         self._store_retry = mono + STORE_RETRY
+        self._upkeep.next_due = float("-inf")  # what could not be written is due again
 
     def _last_words(self) -> None:
         apply(self.state, self.state.intake.commit(self.state.clock.monotonic(), everything=True))

@@ -1,0 +1,107 @@
+"""The store away, slow or refusing: what arrived is kept, or asked for again (T36)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ordersync_cli.errors import StoreError
+from ordersync_cli.services.event_tail import EventTail
+from ordersync_cli.services.track import STORE_PATIENCE
+from tests.support.watch_world import One, WatchWorld, watch_world
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[WatchWorld]:
+    with watch_world(tmp_path / "store.db") as made:
+        yield made
+
+
+class AwayStore:
+    """A store whose writes fail while ``away``."""
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+        self.away = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    @contextmanager
+    def write(self) -> Iterator[Any]:
+        if self.away:
+            raise StoreError("The store is locked.")
+        with self._store.write() as transaction:
+            yield transaction
+
+
+def away_store(one: One) -> AwayStore:
+    store = AwayStore(one.state.store)
+    one.state.store = one.state.intake.store = store  # type: ignore[assignment]
+    return store
+
+
+def test_T36_frames_of_a_time_without_a_store_are_committed_afterwards(world: WatchWorld) -> None:
+    order_id = world.place(limit="90")
+    one = world.watcher()
+    world.run(0.5)
+    one.feed.connect()
+    world.run(1.0)
+    store = away_store(one)
+    store.away = True
+    one.feed.frame(world.fill(order_id))
+    world.run(3.0)
+    assert world.status(order_id) == "pending"
+    assert "locked" in one.audience.boards[0].store_problem
+    store.away = False
+    world.until(lambda: world.status(order_id) == "completed", within=1.0)
+    world.run(1.0)
+    assert one.audience.boards[0].store_problem == ""
+
+
+def test_T36_a_store_that_stays_away_ends_the_watch_with_9(world: WatchWorld) -> None:
+    world.place(limit="90")
+    one = world.watcher()
+    world.run(0.5)
+    away_store(one).away = True
+    with pytest.raises(StoreError) as refused:
+        world.run(STORE_PATIENCE + 5.0)
+    assert refused.value.exit_code == 9
+    one.alive = False
+
+
+class Numbered:
+    """A transaction whose events have the numbers that a test says; as Postgres, it may fill gaps late."""
+
+    def __init__(self) -> None:
+        self.rows: dict[int, str] = {}
+        self.trades = self
+
+    def last_event(self) -> int:
+        return max(self.rows, default=0)
+
+    def events_after(self, row: int, limit: int) -> list[tuple[int, str]]:
+        return [(n, self.rows[n]) for n in sorted(self.rows) if n > row][:limit]
+
+
+def test_an_event_that_commits_below_the_cursor_is_still_read_once() -> None:
+    rows, tail = Numbered(), EventTail()
+    tail.begin(rows)  # type: ignore[arg-type]
+    rows.rows = {1: "a", 3: "c"}
+    assert tail.read(rows, 0.0) == ["a", "c"]  # type: ignore[arg-type]
+    rows.rows[2] = "b"
+    assert tail.read(rows, 1.0) == ["b"]  # type: ignore[arg-type]
+    assert tail.read(rows, 2.0) == []  # type: ignore[arg-type]
+
+
+def test_a_number_that_never_commits_is_given_up() -> None:
+    rows, tail = Numbered(), EventTail()
+    tail.begin(rows)  # type: ignore[arg-type]
+    rows.rows = {1: "a", 3: "c"}
+    tail.read(rows, 0.0)  # type: ignore[arg-type]
+    tail.read(rows, 60.0)  # type: ignore[arg-type]
+    assert not tail._gaps
