@@ -66,7 +66,9 @@ def _is_gone(transaction: Transaction, work: Work, row: StoredBreak) -> bool:
         case "external_order":
             return row.key in transaction.trades.ids_of(order_ids=[row.key])
         case "missing_at_venue" | "stale":
-            return row.key in work.tally.answered or (view is not None and view.status != Status.PENDING)
+            was_pending = row.kind == "stale" or row.stored == Status.PENDING
+            settled = view is not None and view.status != Status.PENDING
+            return row.key in work.tally.answered or (was_pending and settled)
         case _:
             return row.key in work.tally.answered
 

@@ -172,6 +172,8 @@ class DeepPass:
         """Ask by id for every stored order of the window that no listing showed."""
         with self.work.store.read() as transaction:
             views = transaction.trades.views(TradeFilter(since=start, until=end))
+            missed = [r.trade_id for r in self.work.tally.known.values() if r.kind == "missing_at_venue" and r.trade_id]
+            views += transaction.trades.views(TradeFilter(trade_ids=missed)) if missed else []
         silent: dict[str, TradeView] = {}
         for view in views:
             self.work.tally.checked.add(view.trade_id)

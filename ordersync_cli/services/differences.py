@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from ordersync_cli.domain.breaks import STALE_LOOK
 from ordersync_cli.domain.orders import NOTHING_FILLED, ZERO, Status
 from ordersync_cli.domain.trade import Change, Standing
 
@@ -50,10 +51,31 @@ def differences(change: Change) -> tuple[Difference, ...]:
                 "total_fees": after.total_fees - before.total_fees,
             }.get(kind)
             found.append(Difference(kind=kind, stored=f"{old:f}", venue=f"{new:f}", money_effect=effect))
+    found += _shrunk(change)
     if now.duplicates and not was.duplicates:
         names = ", ".join((now.order_id or "", *now.duplicates))
         found.append(Difference(kind="duplicate", stored=str(now.order_id), venue=names, severity="open"))
     return tuple(found)
+
+
+def _shrunk(change: Change) -> list[Difference]:
+    """Name figures that the venue now shows smaller after the end, and that no reading of the fills explains.
+
+    A stale look shows smaller figures too, so only what was seen well after the end counts.
+    """
+    order = next((o for o in change.after.orders if o.order_id == change.now.order_id), None)
+    if order is None or order.figures is None or order.rest_figures is None or order.term_at is None:
+        return []
+    newest, held = order.rest_figures, order.figures
+    if newest.as_of < max(held.as_of, order.term_at + STALE_LOOK) or change.now.figures == newest.figures:
+        return []
+    if newest.figures.filled_size >= held.figures.filled_size:
+        return []
+    stored, told = held.figures.filled_size, newest.figures.filled_size
+    effect = newest.figures.filled_value - held.figures.filled_value
+    return [
+        Difference(kind="filled_size", stored=f"{stored:f}", venue=f"{told:f}", severity="open", money_effect=effect)
+    ]
 
 
 def _ruled_out(was: Standing, now: Standing) -> str | None:

@@ -100,6 +100,12 @@ class _Trades:
         trade = self.imagined.trades.get(trade_id)
         return None if trade is None else view(trade, derive(trade))
 
+    def rewrite(self, trade_ids: Sequence[int]) -> list[int]:
+        """Imagine that what the join says was written again."""
+        for trade in self.load(trade_ids).values():
+            self.imagined.keep(trade)
+        return sorted(trade_ids)
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self.base, name)
 

@@ -11,6 +11,7 @@ from ordersync_cli.domain.orders import OrderStatus, Status
 from ordersync_cli.domain.trade import Change
 from ordersync_cli.domain.view import TradeView
 from ordersync_cli.services.absent import Intents
+from ordersync_cli.services.foreign import put_right
 from ordersync_cli.services.listing import look_up
 from ordersync_cli.services.pass_report import Found
 from ordersync_cli.services.ports import TradeFilter
@@ -59,6 +60,8 @@ class LightPass:
 
     def run(self) -> None:
         """Run the pass. Raises what its first failed look-up raised; all before it is committed."""
+        if self.only is None:
+            put_right(self.work)
         orders, intents = self._gather()
         self._look(orders)
         resolved = Intents(work=self.work).run(intents)

@@ -13,6 +13,7 @@ from ordersync_cli.domain.observations import AnswerKind, Channel, FillsSeen, Or
 from ordersync_cli.domain.orders import OrderRequest, OrderType, Origin, Side, Source
 from ordersync_cli.domain.trade import Alarm, Trade, VenueOrder
 from ordersync_cli.domain.view import TradeView
+from ordersync_cli.services.pass_report import PassReport
 from ordersync_cli.services.ports import Store, TradeEvent, TradeFilter, Transaction
 from ordersync_cli.services.reconcile import Passes, Wish
 from ordersync_cli.services.record import Recorder
@@ -66,6 +67,11 @@ class World:
 
     def close(self) -> None:
         self.store.close()
+
+    def deep(self, wish: Wish | None = None) -> PassReport:
+        """Run a deep pass a second later: what was created just now lies before its end then."""
+        self.clock.advance(1)
+        return self.passes.deep(wish=wish)
 
     # ------------------------------------------------------------------ what there is
 
@@ -151,10 +157,8 @@ class World:
 
     def view(self, name: str | int) -> TradeView:
         with self.store.read() as transaction:
-            if isinstance(name, int):
-                ids = [name]
-            else:
-                ids = list({*transaction.trades.ids_of([name], [name]).values()})
+            found_ids = transaction.trades.ids_of([str(name)], [str(name)])
+            ids = [name] if isinstance(name, int) else sorted(set(found_ids.values()))
             (found,) = transaction.trades.views(TradeFilter(trade_ids=ids))
         return found
 

@@ -1,0 +1,62 @@
+"""Rows that another program writes into our table."""
+
+from __future__ import annotations
+
+import sqlite3
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tests.support.pass_world import DRY, World
+
+
+@pytest.fixture
+def bot(tmp_path: Path, world: World) -> sqlite3.Connection:
+    return sqlite3.connect(tmp_path / "orders.db", isolation_level=None)
+
+
+def insert(bot: sqlite3.Connection, order_id: str, side: str = "buy") -> None:
+    bot.execute(
+        "INSERT INTO trades (bot_id, product_id, side, size, price, order_id, status, size_usd) "
+        "VALUES (7, 'BTC-USD', ?, 0.5, 10.0, ?, 'pending', 5.0)",
+        (side, order_id),
+    )
+
+
+def test_a_row_that_a_bot_inserted_is_followed(world: World, bot: sqlite3.Connection) -> None:
+    insert(bot, "bots-own")
+    world.venue.add("bots-own")
+    world.venue.fill("bots-own", "0.5", "10", "0.01")
+    world.venue.end("bots-own", "FILLED")
+    report = world.passes.light()
+    assert report.json()["details"]["bots-own"]["new_status"] == "completed"
+    view = world.view("bots-own")
+    assert (view.status, view.bot_id, view.filled_size, view.fills_verified) == ("completed", 7, Decimal("0.5"), True)
+    row = bot.execute("SELECT order_id, status, filled_at FROM trades ORDER BY created_at DESC LIMIT 1").fetchone()
+    assert row[:2] == ("bots-own", "completed")
+    assert row[2]
+
+
+def test_what_another_program_overwrites_is_put_right_with_an_alert(world: World, bot: sqlite3.Connection) -> None:
+    world.known("o1")
+    world.venue.fill("o1", "1", "10")
+    world.venue.end("o1", "FILLED")
+    world.sync("o1")
+    bot.execute("UPDATE trades SET status = 'failed' WHERE order_id = 'o1'")
+    dry = world.passes.light(None, DRY)
+    assert dry.updated_count == 1
+    assert world.view("o1").status == "failed"
+    report = world.passes.light()
+    assert world.view("o1").status == "completed"
+    assert (report.result, report.updated_count) == ("drift", 1)
+    assert "foreign_write" in world.heard.rules()
+    assert world.passes.light().result == "in_sync"
+
+
+def test_a_row_that_cannot_be_followed_is_an_open_break(world: World, bot: sqlite3.Connection) -> None:
+    insert(bot, "odd", side="sideways")
+    world.venue.add("odd")
+    report = world.passes.light()
+    assert [(b.kind, b.severity) for b in report.breaks] == [("stale", "open")]
+    assert report.exit_code == 10
