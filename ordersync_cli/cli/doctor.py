@@ -73,7 +73,6 @@ def _settings(run: Invocation) -> Check:
 
 def _key(run: Invocation) -> Check:
     from ordersync_cli.services.checkup import OK, Check
-
     from ordersync_cli.venue import key_source
 
     settings = run.settings

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,14 @@ import sqlalchemy as sa
 
 from ordersync_cli.clock import Clock
 from ordersync_cli.errors import SettingsError
+from ordersync_cli.store.foreign_table import open_read_only
 from ordersync_cli.store.schema import SchemaState, refuse, revision_of, state_of
 from ordersync_cli.store.sql import Sql
 from ordersync_cli.store.trade_columns import DERIVED, FACTS, KEPT
 from ordersync_cli.store.upkeep import copy_name, locked, migrate, write_copy
 from ordersync_cli.store.urls import Location, locate
 
+_STORES = {SchemaState.CURRENT, SchemaState.NEWER_SERVES, SchemaState.OLDER}
 _OURS = {"id", *FACTS, *DERIVED, *KEPT}
 _BOTS = {
     "id", "bot_id", "product_id", "side", "size", "price", "order_id", "status", "size_usd",
@@ -69,21 +73,45 @@ def adopt_table(url: str, clock: Clock, *, dry_run: bool = False) -> Adopted:
     at = locate(url)
     if at.path is not None and not at.path.exists():
         raise SettingsError(f"There is no file {at.path}. Nothing was changed.", "Give the bot's database.")
+    with _looking(at) as (connection, sql):
+        planned = _planned(connection, sql, at)
+    if dry_run or not planned.columns_added:
+        return planned
     with locked(at) as (connection, sql):
-        state = state_of(sql)
-        if state is SchemaState.CURRENT:
-            return Adopted(columns_added=(), rows=_rows(sql), backup=None)
-        if state is not SchemaState.STRANGE:
-            refuse(state, at.shown, revision_of(sql))
-        found = _columns(connection, at)
-        _check(found, connection, at)
-        _check_order_ids(sql, at)
-        added = tuple(sorted(_OURS - set(found)))
-        if dry_run:
-            return Adopted(columns_added=added, rows=_rows(sql), backup=None)
+        planned = _planned(connection, sql, at)  # another process may have been first
+        if not planned.columns_added:
+            return planned
         backup = None if at.postgres else write_copy(at, copy_name(at, None, clock))
         migrate(connection, adopt=True)
-        return Adopted(columns_added=added, rows=_rows(sql), backup=backup)
+        return replace(planned, backup=backup)
+
+
+def _planned(connection: sa.Connection, sql: Sql, at: Location) -> Adopted:
+    """Tell what would be added; raises SettingsError where the table cannot be shared."""
+    state = state_of(sql)
+    if state in _STORES:
+        return Adopted(columns_added=(), rows=_rows(sql), backup=None)
+    if state is not SchemaState.STRANGE:
+        refuse(state, at.shown, revision_of(sql))
+    found = _columns(connection, at)
+    _check(found, connection, at)
+    _check_order_ids(sql, at)
+    return Adopted(columns_added=tuple(sorted(_OURS - set(found))), rows=_rows(sql), backup=None)
+
+
+@contextmanager
+def _looking(at: Location) -> Iterator[tuple[sa.Connection, Sql]]:
+    """Read without leaving a trace: what is refused, or only looked at, keeps even its journal mode."""
+    if at.postgres:
+        with locked(at) as found:
+            yield found
+        return
+    engine = sa.create_engine("sqlite://", creator=lambda: open_read_only(at), poolclass=sa.NullPool)
+    try:
+        with engine.connect() as connection:
+            yield connection, Sql(connection.connection.driver_connection, sqlite3.Error, at, writable=False)
+    finally:
+        engine.dispose()
 
 
 def _columns(connection: sa.Connection, at: Location) -> dict[str, Mapping[str, Any]]:

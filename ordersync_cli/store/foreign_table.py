@@ -27,7 +27,7 @@ class ForeignTable:
         self.at = locate(url)
         self.shown = self.at.shown
         self.identity = _identity(self.at)
-        self._connection: Any = _open_postgres(self.at) if self.at.postgres else _open_sqlite(self.at)
+        self._connection: Any = _open_postgres(self.at) if self.at.postgres else open_read_only(self.at)
         self._error: type[Exception] = postgres.driver().Error if self.at.postgres else sqlite3.Error
         try:
             self.columns = self._columns()
@@ -82,7 +82,8 @@ class ForeignTable:
         return self._connection.cursor(name="ordersync_import") if self.at.postgres else self._connection.cursor()
 
 
-def _open_sqlite(at: Location) -> sqlite3.Connection:
+def open_read_only(at: Location) -> sqlite3.Connection:
+    """Open a SQLite file in a reading transaction that leaves no trace beside it."""
     path = at.path
     assert path is not None
     if not path.is_file():
