@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ import sqlalchemy as sa
 from ordersync_cli.clock import Clock
 from ordersync_cli.errors import SettingsError
 from ordersync_cli.store.foreign_table import open_read_only
-from ordersync_cli.store.schema import SchemaState, refuse, revision_of, state_of
+from ordersync_cli.store.schema import NEVER_NULL, SchemaState, refuse, revision_of, state_of
 from ordersync_cli.store.sql import Sql
 from ordersync_cli.store.trade_columns import DERIVED, FACTS, KEPT
 from ordersync_cli.store.upkeep import copy_name, locked, migrate, write_copy
@@ -32,6 +33,7 @@ _ALWAYS_KNOWN = {
     "id", "bot_id", "product_id", "side", "status", "created_at", "client_order_id", "updated_at",
 }  # fmt: skip
 _MAY_BE_UNKNOWN = _OURS - _ALWAYS_KNOWN
+_FILLED = {"size", "price", "size_usd", "order_id"}  # with zero or ""
 _NUMBERS = (sa.Numeric, sa.Float, sa.Integer)  # SQLAlchemy 2.1: a Float is no Numeric
 _TIMES = (sa.DateTime,)
 _WORDS = (sa.String,)
@@ -82,7 +84,9 @@ def adopt_table(url: str, clock: Clock, *, dry_run: bool = False) -> Adopted:
         if not planned.columns_added:
             return planned
         backup = None if at.postgres else write_copy(at, copy_name(at, None, clock))
+        filled = json.dumps(sorted(_filled(_columns(connection, at))))
         migrate(connection, adopt=True)
+        sql.run("INSERT INTO notes (name, value) VALUES (?, ?)", (NEVER_NULL, filled))
         return replace(planned, backup=backup)
 
 
@@ -151,11 +155,16 @@ def _unfillable(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
     for name, column in found.items():
         if column["nullable"] or name == "id":
             continue
-        if name in _MAY_BE_UNKNOWN:
+        if name in _MAY_BE_UNKNOWN - _FILLED:
             problems.append(f"`{name}` is NOT NULL, and an intent does not know it yet")
         elif name not in _OURS and column.get("default") is None:
             problems.append(f"`{name}` is NOT NULL without a default, and ordersync could not fill it")
     return problems
+
+
+def _filled(found: Mapping[str, Mapping[str, Any]]) -> set[str]:
+    """List the columns that must not be NULL and in which zero or "" stands for "not known yet"."""
+    return {name for name in _FILLED if name in found and not found[name]["nullable"]}
 
 
 def _wrong_types(found: Mapping[str, Mapping[str, Any]], at: Location) -> list[str]:

@@ -20,6 +20,8 @@ class Context:
     sql: Sql
     clock: Clock
     chance: Chance
+    # columns of a bot's own table that may not be NULL: zero or "" stands there for "not known"
+    never_null: frozenset[str] = frozenset()
     # of each trade loaded: status and filled_at as they stand in its row
     own_words: dict[int, tuple[str | None, Any]] = field(default_factory=dict)
     # trades whose venue order was made from a bot's row (or an external order) and is not stored

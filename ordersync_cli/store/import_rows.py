@@ -113,11 +113,11 @@ class ImportRows:
             row.bot_id,
             row.product_id,
             row.side,
-            _float(row.size),
-            _float(row.price),
-            row.order_id,
+            self._number("size", row.size),
+            self._number("price", row.price),
+            "" if row.order_id is None and "order_id" in self._context.never_null else row.order_id,
             row.status,
-            _float(row.size_usd),
+            self._number("size_usd", row.size_usd),
             values.time(row.created_at),
             values.time(row.filled_at),
             row.client_order_id,
@@ -132,6 +132,11 @@ class ImportRows:
             Source.IMPORT.value,
             values.time(at),
         )
+
+    def _number(self, name: str, number: Decimal | None) -> float | None:
+        if number is None:
+            return 0.0 if name in self._context.never_null else None
+        return float(number)
 
     def _event(self, trade_id: int, row: ForeignRow, at: datetime) -> TradeEvent:
         order_status = _ENDED.get(row.status) or (OrderStatus.OPEN if row.order_id else OrderStatus.SUBMITTING)
@@ -156,10 +161,6 @@ class ImportRows:
             latency_seconds=None,
             detail="; ".join(row.problems) or None,
         )
-
-
-def _float(number: Decimal | None) -> float | None:
-    return None if number is None else float(number)
 
 
 def _asked(number: Decimal | None) -> Decimal | None:

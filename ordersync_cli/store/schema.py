@@ -9,6 +9,7 @@ from ordersync_cli.store.sql import Sql
 
 REVISIONS = ("0001", "0002")  # of migrations/versions, oldest first
 HEAD = REVISIONS[-1]
+NEVER_NULL = "never_null"  # note: columns of a bot's table that must hold something, as JSON
 SERVES = "schema_serves"  # note: the oldest revision whose programs can work on this schema
 
 _OVERWRITTEN = ("order_id", "status", "filled_at", "size", "price", "size_usd")

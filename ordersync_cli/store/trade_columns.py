@@ -96,13 +96,20 @@ def derived(
     standing: Standing,
     values: Values,
     own_word: tuple[str, Any] | None = None,
+    never_null: frozenset[str] = frozenset(),
 ) -> tuple[Any, ...]:
-    """List the values of DERIVED and KEPT; ``own_word`` is a bot's status and filled_at to be left."""
+    """List the values of DERIVED and KEPT; ``own_word`` is a bot's status and filled_at to be left.
+
+    ``never_null`` are a bot's columns that get zero or "" where nothing is known yet.
+    """
     public = {**columns(trade, standing), **book_keeping(trade)}
+    if "order_id" in never_null and public["order_id"] is None:
+        public["order_id"] = ""
     times = [values.time(public[name]) for name in _TIMES]
     if own_word is not None:
         public["status"], times[_TIMES.index("filled_at")] = own_word
-    numbers = [None if public[name] is None else float(public[name]) for name in _EXACT]
+    unknown = {name: 0.0 if name in never_null else None for name in _EXACT}
+    numbers = [unknown[name] if public[name] is None else float(public[name]) for name in _EXACT]
     awaits = standing.status is Status.PENDING or standing.awaits_zero_proof
     return (
         *(public[name] for name in _PLAIN),

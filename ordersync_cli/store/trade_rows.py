@@ -45,6 +45,7 @@ class TradeRows:
         """Write what the join has decided of each trade."""
         sql, values = self._sql, self._sql.values
         taken = self._taken(finals)
+        never_null = self._context.never_null & {"order_id"}  # a number that is not known stays as it is
         rows = []
         taken_in = []
         for final in finals:
@@ -52,7 +53,7 @@ class TradeRows:
             if trade.trade_id in taken:
                 standing = replace(standing, order_id=None)
             own_word = kept_word(self._context, trade, standing)
-            rows.append((*derived(trade, standing, values, own_word), trade.trade_id))
+            rows.append((*derived(trade, standing, values, own_word, never_null), trade.trade_id))
             if trade.trade_id in self._context.unstored:
                 asked = dict(zip(FACTS, facts(trade, values), strict=True))
                 taken_in.append((*(asked[name] for name in _ASKED), trade.trade_id))

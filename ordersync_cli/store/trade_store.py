@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -18,6 +19,7 @@ from ordersync_cli.store.import_rows import ImportRows
 from ordersync_cli.store.leases import StoredLeases
 from ordersync_cli.store.outbox import Outbox
 from ordersync_cli.store.passes import Notes, Runs, Watchers
+from ordersync_cli.store.schema import NEVER_NULL
 from ordersync_cli.store.sql import Sql
 from ordersync_cli.store.trades import Trades
 from ordersync_cli.store.urls import Location
@@ -91,6 +93,7 @@ class TradeStore:
         self._database = database
         self._clock = clock
         self._chance = chance
+        self._never_null: frozenset[str] | None = None
         self.leases = StoredLeases(database, clock)
         self.budget = SharedBudget(self._bucket, clock, requests_per_second)
 
@@ -103,7 +106,7 @@ class TradeStore:
     def write(self) -> Iterator[UnitOfWork]:
         """Open a writing transaction; commits at the end of the block, rolls back on an error."""
         with self._database.writing() as sql:
-            context = Context(sql, self._clock, self._chance)
+            context = Context(sql, self._clock, self._chance, self._columns_never_null(sql))
             yield UnitOfWork(context)
             context.flush()
 
@@ -155,6 +158,13 @@ class TradeStore:
                     "Give another --database: simulated and real orders must never meet.",
                 )
         return [name for name in (*wanted, TAG) if transaction.notes.get(name) is None]
+
+    def _columns_never_null(self, sql: Sql) -> frozenset[str]:
+        """Tell which columns of a table that was taken over may not be NULL; read once."""
+        if self._never_null is None:
+            row = sql.row("SELECT value FROM notes WHERE name = ?", (NEVER_NULL,))
+            self._never_null = frozenset(json.loads(row[0])) if row else frozenset()
+        return self._never_null
 
     def _bucket(self) -> BucketStore:
         from ordersync_cli.store.buckets import FileBucket, PostgresBucket

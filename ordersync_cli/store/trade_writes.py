@@ -36,7 +36,7 @@ class TradeWrites:
         sql, standing = self._sql, derive(trade)
         at = self._context.clock.now()
         trade = replace(trade, updated_at=trade.updated_at or at)
-        written = (*facts(trade, sql.values), *derived(trade, standing, sql.values))
+        written = (*facts(trade, sql.values), *derived(trade, standing, sql.values, None, self._context.never_null))
         added = replace(trade, trade_id=sql.insert(_INSERT, written))
         put_claims(sql, [(None, added)], at)
         kind = "intent" if trade.origin is Origin.PLACED else trade.origin.value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -14,7 +15,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from ordersync_cli.clock import SystemChance, SystemClock
 from ordersync_cli.domain.observations import Channel, OrderSeen
-from ordersync_cli.domain.orders import Figures, Origin, Side, Source
+from ordersync_cli.domain.orders import Figures, OrderRequest, OrderType, Origin, Side, Source
+from ordersync_cli.domain.trade import Trade
 from ordersync_cli.errors import SettingsError, StoreError
 from ordersync_cli.services.importing import Importer, Overtaker, look_in_place, read_mapping
 from ordersync_cli.services.ports import TradeFilter
@@ -420,6 +422,50 @@ def test_a_not_null_column_that_nobody_could_fill_is_named_and_nothing_is_change
         adopt_table(bot_url, SystemClock())
     assert refused.value.exit_code == 3
     assert raw_table(bot_url) == before
+
+
+def strict_table():
+    """A bot's table whose own columns must all hold something."""
+    metadata = sa.MetaData()
+    columns = [c._copy() for c in BotTrade.__table__.columns]
+    for column in columns:
+        column.nullable = column.name == "filled_at"
+    sa.Table("trades", metadata, *columns)
+    return metadata
+
+
+def test_a_table_whose_columns_must_hold_something_gets_zero_until_the_venue_tells(bot_url):
+    fill_bot(bot_url, [bot_row(1)], strict_table())
+    _, store, _ = take_over(bot_url)
+    with closing(store):
+        now = SystemClock().now()
+        request = OrderRequest(
+            product_id="BTC-USD",
+            side=Side.BUY,
+            order_type=OrderType.MARKET,
+            client_order_id="ours-1",
+            quote_size=Decimal(25),
+            bot_id=7,
+        )
+        with store.write() as writing:
+            added = writing.trades.add(Trade(request=request, created_at=now))
+            assert writing.trades.begin_attempt(
+                replace(added, attempts=1, attempt_at=now, not_after=now, submitted_at=now), expected_attempts=0
+            )
+        row = raw_table(bot_url)[0][1]
+        assert (row.size, row.price, row.size_usd, row.order_id) == (0.0, 0.0, 25.0, "")
+        view = views(store)[added.trade_id]
+        assert (view.size, view.price, view.order_id, view.order_status) == (None, None, None, "submitting")
+        with store.read() as reading:
+            assert reading.trades.overwritten_ids() == []
+        seen = replace(filled("o-new", "0.0003"), client_order_id="ours-1", quote_size=Decimal(25), created_time=now)
+        Recorder(store=store, clock=SystemClock()).seen([seen], source=Source.PLACE)
+        row = raw_table(bot_url)[0][1]
+        assert (row.size, row.price, row.order_id, row.status) == (0.0003, 65000.0, "o-new", "completed")
+        with store.read() as reading:
+            assert reading.trades.overwritten_ids() == []
+        Recorder(store=store, clock=SystemClock()).seen([filled("o-1")], source=Source.RECONCILE)
+        assert raw_table(bot_url)[0][0].size == 0.101, "the bot's own number stays"
 
 
 def test_looking_first_counts_and_changes_nothing(bot_url):
