@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from ordersync_cli.simulator.orders import Order, load_fill, load_order
+from ordersync_cli.simulator.orders import Order, Version, load_fill, version
 from ordersync_cli.simulator.state import State
 from ordersync_cli.simulator.times import parse_time
 from ordersync_cli.simulator.wire import rest_fill, rest_order
@@ -30,7 +30,7 @@ class BadArgument(Exception):
 class Page:
     """One page of orders before it is printed."""
 
-    orders: list[Order]
+    orders: list[Version]
     has_next: bool
     cursor: str
 
@@ -115,14 +115,12 @@ def list_orders(state: State, query: Query) -> Page:
             values.append(place)
         sql = f"SELECT doc FROM orders WHERE {' AND '.join(conditions)} ORDER BY seq DESC LIMIT ?"  # noqa: S608
         rows = state.sql.execute(sql, (*values, limit + 1)).fetchall()
-        orders = [load_order(row[0]) for row in rows]
+        orders = [version(row[0]) for row in rows]
         page = orders[:limit]
         more = len(orders) > limit
-        return Page(page, more, str(_ORDER_CURSORS + page[-1].seq) if more else "")
+        return Page(page, more, str(_ORDER_CURSORS + page[-1].order.seq) if more else "")
     sql = f"SELECT doc FROM orders WHERE {' AND '.join(conditions)}"  # noqa: S608
-    orders = sorted(
-        (load_order(row[0]) for row in state.sql.execute(sql, values)), key=_sort_key(sort_by), reverse=True
-    )
+    orders = sorted((version(row[0]) for row in state.sql.execute(sql, values)), key=_sort_key(sort_by), reverse=True)
     start = place or 0
     page = orders[start : start + limit]
     more = len(orders) > start + limit
@@ -131,8 +129,8 @@ def list_orders(state: State, query: Query) -> Page:
 
 def _sort_key(sort_by: str) -> Any:
     if sort_by == "LIMIT_PRICE":
-        return lambda order: order.limit_price or Decimal(0)
-    return lambda order: order.last_fill_at or (0 if sort_by == "LAST_FILL_TIME" else order.created_at)
+        return lambda look: look.order.limit_price or Decimal(0)
+    return lambda look: look.order.last_fill_at or (0 if sort_by == "LAST_FILL_TIME" else look.order.created_at)
 
 
 def print_order(state: State, order: Order) -> dict[str, Any]:
@@ -140,13 +138,20 @@ def print_order(state: State, order: Order) -> dict[str, Any]:
     return {**rest_order(order, state.user_id, state.portfolio_id), "cursor": str(_ORDER_CURSORS + order.seq)}
 
 
+def print_version(state: State, look: Version) -> dict[str, Any]:
+    """Return a version of an order as REST prints it; not to be changed."""
+    if look.printed is None:
+        look.printed = print_order(state, look.order)
+    return look.printed
+
+
 def order_page(state: State, page: Page) -> dict[str, Any]:
     """Return the List Orders answer."""
-    orders = [print_order(state, order) for order in page.orders]
+    orders = [print_version(state, look) for look in page.orders]
     return {"orders": orders, "sequence": "0", "has_next": page.has_next, "cursor": page.cursor}
 
 
-def order_as_of(state: State, order_id: str, at: int | None) -> Order | None:
+def order_as_of(state: State, order_id: str, at: int | None) -> Version | None:
     """Return an order now, or as it stood at a moment in the past."""
     if at is None:
         row = state.sql.execute("SELECT doc FROM orders WHERE order_id = ?", (order_id,)).fetchone()
@@ -154,7 +159,7 @@ def order_as_of(state: State, order_id: str, at: int | None) -> Order | None:
         row = state.sql.execute(
             "SELECT doc FROM events WHERE order_id = ? AND at <= ? ORDER BY id DESC LIMIT 1", (order_id, at)
         ).fetchone()
-    return None if row is None else load_order(row[0])
+    return None if row is None else version(row[0])
 
 
 def list_fills(state: State, query: Query, now: int) -> dict[str, Any]:

@@ -6,8 +6,8 @@ from typing import Any
 
 from ordersync_cli.simulator.draws import draw_uuid
 from ordersync_cli.simulator.faults import Fault
-from ordersync_cli.simulator.listings import Page, list_orders, order_as_of, order_page, print_order
-from ordersync_cli.simulator.orders import Order
+from ordersync_cli.simulator.listings import Page, list_orders, order_as_of, order_page, print_version
+from ordersync_cli.simulator.orders import Version
 from ordersync_cli.simulator.requests import ORDER_NOT_FOUND, Call
 from ordersync_cli.simulator.state import State
 from ordersync_cli.simulator.times import SECOND
@@ -15,23 +15,23 @@ from ordersync_cli.simulator.times import SECOND
 
 def faulty_order(state: State, call: Call, now: int) -> Any:
     """Answer Get Order."""
-    order = order_as_of(state, call.argument, None)
-    if order is None or _is_hidden(call, order, now):
+    look = order_as_of(state, call.argument, None)
+    if look is None or _is_hidden(call, look, now):
         return ORDER_NOT_FOUND
     stale = call.fault("stale")
     if stale is not None:
-        order = order_as_of(state, call.argument, now - int(stale.seconds * SECOND)) or _as_new(state, order)
-    return {"order": _dressed(call, print_order(state, order))}
+        look = order_as_of(state, call.argument, now - int(stale.seconds * SECOND)) or _as_new(state, look)
+    return {"order": _dressed(call, print_version(state, look))}
 
 
-def _as_new(state: State, order: Order) -> Order:
+def _as_new(state: State, look: Version) -> Version:
     """Return the first version of an order: the oldest answer there can be."""
-    return order_as_of(state, order.order_id, order.created_at) or order
+    return order_as_of(state, look.order.order_id, look.order.created_at) or look
 
 
-def _is_hidden(call: Call, order: Order, now: int) -> bool:
+def _is_hidden(call: Call, look: Version, now: int) -> bool:
     fault = call.fault("hide_new")
-    return fault is not None and now < order.created_at + int(fault.seconds * SECOND)
+    return fault is not None and now < look.order.created_at + int(fault.seconds * SECOND)
 
 
 def _dressed(call: Call, body: dict[str, Any]) -> dict[str, Any]:
@@ -52,19 +52,19 @@ def faulty_page(state: State, call: Call, now: int) -> dict[str, Any]:
     if call.fault("ignore_ids"):
         query = {name: values for name, values in query.items() if name != "order_ids"}
     page = list_orders(state, query)
-    orders = [order for order in page.orders if not _is_hidden(call, order, now)]
+    orders = [look for look in page.orders if not _is_hidden(call, look, now)]
     omit = call.fault("omit_ids")
     if omit is not None:
-        orders = [order for order in orders if order.order_id not in omit.ids] if omit.ids else orders[omit.number :]
+        orders = [look for look in orders if look.order.order_id not in omit.ids] if omit.ids else orders[omit.number :]
     stale = call.fault("stale")
     if stale is not None:
         at = now - int(stale.seconds * SECOND)
-        orders = [order_as_of(state, order.order_id, at) or _as_new(state, order) for order in orders]
+        orders = [order_as_of(state, look.order.order_id, at) or _as_new(state, look) for look in orders]
     extra = call.fault("extra_ids")
     if extra is not None:
-        known = {order.order_id for order in orders}
+        known = {look.order.order_id for look in orders}
         others = list_orders(state, {"limit": [str(len(known) + extra.number)]}).orders
-        orders += [order for order in others if order.order_id not in known][: extra.number]
+        orders += [look for look in others if look.order.order_id not in known][: extra.number]
     body = order_page(state, Page(orders, page.has_next, page.cursor))
     body["orders"] = [_dressed(call, order) for order in body["orders"]]
     if call.fault("repeat_cursor"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from ordersync_cli.simulator.money import ZERO
@@ -123,6 +124,20 @@ def load_order(doc: str) -> Order:
         if values[name] is not None:
             values[name] = Decimal(values[name])
     return Order(**values)
+
+
+@dataclass(slots=True)
+class Version:
+    """An order as it stood once, for looking only; `printed` is kept for the next look."""
+
+    order: Order
+    printed: dict[str, Any] | None = None
+
+
+@lru_cache(maxsize=4_096)
+def version(doc: str) -> Version:
+    """Return the version that a text in the state file stands for; most look-ups find the same text again."""
+    return Version(load_order(doc))
 
 
 def dump_fill(fill: Fill) -> str:

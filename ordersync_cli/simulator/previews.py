@@ -82,7 +82,8 @@ def _figures(order: Order, price: Decimal) -> tuple[Decimal, Decimal, Decimal]:
 
 def preview_edit(state: State, body: dict[str, Any], now: int) -> dict[str, Any]:
     """Return what an edit would lead to."""
-    order = order_as_of(state, str(body.get("order_id")), None)
+    look = order_as_of(state, str(body.get("order_id")), None)
+    order = None if look is None else look.order
     price, size = parse(body.get("price")), parse(body.get("size"))
     reason = edit_refusal(state, order, price, size, now)
     errors = [{"edit_failure_reason": reason}] if reason else []

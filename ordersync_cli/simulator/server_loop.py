@@ -77,7 +77,7 @@ async def serve(
     """Serve until `running` is asked to stop; uvicorn's own Server would take a tenth of a second to start and stop."""
     config = uvicorn.Config(
         running.application,
-        http="h11",
+        http="auto",
         ws="websockets-sansio",
         log_config=None,
         access_log=False,
