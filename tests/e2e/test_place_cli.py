@@ -47,36 +47,11 @@ def test_P12_the_json_has_every_key_and_the_row_equals_the_exchange(stage: Stage
         *("trade", "outcome", "filled_immediately", "requires_monitoring", "checks", "simulated", "error"),
     }
     keys = [
-        "trade_id",
-        "bot_id",
-        "product_id",
-        "side",
-        "order_type",
-        "client_order_id",
-        "order_id",
-        "status",
-        "order_status",
-        "venue_status",
-        "size",
-        "price",
-        "size_usd",
-        "filled_size",
-        "average_filled_price",
-        "filled_value",
-        "total_fees",
-        "number_of_fills",
-        "fills_verified",
-        "reason",
-        "created_at",
-        "submitted_at",
-        "accepted_at",
-        "filled_at",
-        "closed_at",
-        "confirmed_at",
-        "updated_at",
-        "sync_latency_seconds",
-        "source",
-    ]
+        "trade_id", "bot_id", "product_id", "side", "order_type", "client_order_id", "order_id", "status",
+        "order_status", "venue_status", "size", "price", "size_usd", "filled_size", "average_filled_price",
+        "filled_value", "total_fees", "number_of_fills", "fills_verified", "reason", "created_at", "submitted_at",
+        "accepted_at", "filled_at", "closed_at", "confirmed_at", "updated_at", "sync_latency_seconds", "source",
+    ]  # fmt: skip
     assert list(told["trade"]) == keys
     assert (told["error"], told["simulated"]) == (None, False)
     assert stage.differences() == []
