@@ -31,6 +31,7 @@ def open_store(
     database = connected(locate(url), clock, holder)
     try:
         made_ready(database, clock)
+        database.follow()
     except BaseException:
         database.close()
         raise

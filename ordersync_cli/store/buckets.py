@@ -136,6 +136,8 @@ class PostgresBucket:
                 self._connection = None
 
     def _opened(self) -> Any:
+        if self._connection is not None and not self._alive():
+            self._connection.close()
         if self._connection is None or self._connection.closed:
             self._connection = postgres.connect(self._at, application="ordersync budget")
             # a bucket lost with the server costs nothing: no wait for its disk
@@ -146,6 +148,11 @@ class PostgresBucket:
                 (_NAME, BURST),
             )
         return self._connection
+
+    def _alive(self) -> bool:
+        with suppress(self._errors):
+            self._connection.execute("SELECT 1")
+        return not (self._connection.broken or self._connection.closed)
 
     def _read(self, connection: Any, rate: float) -> Bucket:
         connection.execute("SELECT 1 FROM budget WHERE name = %s FOR UPDATE", (_NAME,))

@@ -30,6 +30,10 @@ class Database(Protocol):
         """Wait until somebody else committed, or the time is up."""
         ...
 
+    def follow(self) -> None:
+        """Begin to notice other writers; the schema is right by now."""
+        ...
+
     def close(self) -> None:
         """Close every connection."""
         ...

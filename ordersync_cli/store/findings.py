@@ -47,6 +47,11 @@ class Breaks:
         self._write(again)
         return again
 
+    def add(self, found: Sequence[StoredBreak]) -> None:
+        """Write breaks that were closed as they were found; nothing is looked for."""
+        values = self._sql.values
+        self._sql.many(_BREAK.insert("break_id"), [_BREAK.row(one, values, "break_id") for one in found])
+
     def resolve(self, key: str, kinds: Sequence[str] | None, at: datetime, resolution: str) -> int:
         """Close the open breaks of a key (of these kinds only, when given); returns how many."""
         text = "UPDATE breaks SET resolved_at = ?, resolution = ? WHERE key = ? AND resolved_at IS NULL"

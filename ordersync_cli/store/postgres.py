@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from ordersync_cli.clock import Clock
-from ordersync_cli.errors import SettingsError
+from ordersync_cli.errors import SettingsError, StoreError
 from ordersync_cli.store.faults import translated
 from ordersync_cli.store.sql import Sql
 from ordersync_cli.store.urls import Location
@@ -82,10 +82,10 @@ class PostgresDatabase:
         with self._lock:
             if self._inside:
                 raise RuntimeError("A writing transaction was opened inside another one.")
-            connection = self._opened()
+            connection = self._begun(self._opened(), "BEGIN")
+            self._own(connection)
             self._inside = True
             try:
-                self._execute(connection, "BEGIN")
                 yield Sql(connection, self._errors, self.at, writable=True)
                 self._execute(connection, "COMMIT")
             except BaseException:
@@ -99,10 +99,8 @@ class PostgresDatabase:
         """Read one consistent snapshot; never waits for a writer."""
         with self._lock:
             connection = self._readers.pop() if self._readers else None
-        if connection is None or connection.closed:
-            connection = self._connect()
+        connection = self._begun(connection or self._connect(), _READING)
         try:
-            self._execute(connection, _READING)
             yield Sql(connection, self._errors, self.at, writable=False)
         finally:
             self._roll_back(connection)
@@ -116,17 +114,20 @@ class PostgresDatabase:
     def wait_for_change(self, timeout: float) -> bool:
         """Wait until another process wrote, or the time is up; True after each (re)connect."""
         if self._listener is None or self._listener.closed:
-            self._listener = self._connect()
-            for channel in (CHANNEL, ROWS_CHANNEL):
-                self._execute(self._listener, f"LISTEN {channel}")
-            return True
+            return self._listen()
         ends = self._clock.monotonic() + timeout
         while True:
             left = max(0.0, ends - self._clock.monotonic())
-            if any(pid not in self._own_pids for pid in self._heard(left)):
+            heard = self._heard(left)
+            if heard is None:
+                return self._listen()
+            if any(pid not in self._own_pids for pid in heard):
                 return True
             if left <= 0:
                 return False
+
+    def follow(self) -> None:
+        """Nothing to do: the first wait connects, and says that something may have been written."""
 
     def close(self) -> None:
         """Close every connection."""
@@ -137,18 +138,45 @@ class PostgresDatabase:
             self._readers.clear()
             self._writer = self._listener = None
 
-    def _heard(self, timeout: float) -> list[int]:
+    def _listen(self) -> bool:
+        self._listener = self._connect()
+        for channel in (CHANNEL, ROWS_CHANNEL):
+            self._execute(self._listener, f"LISTEN {channel}")
+        return True  # nobody knows what was told before
+
+    def _heard(self, timeout: float) -> list[int] | None:
+        """Collect who told something; None when the connection was lost."""
         assert self._listener is not None
         try:
             return [n.pid for n in self._listener.notifies(timeout=timeout, stop_after=1)]
         except self._errors as problem:
+            broken = self._listener.broken
             self._listener.close()
-            raise translated(problem, self.at) from problem
+            if not broken:
+                raise translated(problem, self.at) from problem
+            return None
+
+    def _begun(self, connection: Connection[Any], text: str) -> Connection[Any]:
+        """Begin a transaction; a connection that was lost while idle is replaced once."""
+        try:
+            self._execute(connection, text)
+        except StoreError:
+            if not (connection.broken or connection.closed):
+                raise
+            connection.close()
+            connection = self._connect()
+            self._execute(connection, text)
+        return connection
+
+    def _own(self, connection: Connection[Any]) -> None:
+        if connection is not self._writer:
+            self._writer = connection
+            self._own_pids.add(connection.info.backend_pid)
 
     def _opened(self) -> Connection[Any]:
         if self._writer is None or self._writer.closed:
-            self._writer = self._connect()
-            self._own_pids.add(self._writer.info.backend_pid)
+            self._own(self._connect())
+        assert self._writer is not None
         return self._writer
 
     def _connect(self) -> Connection[Any]:

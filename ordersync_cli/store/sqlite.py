@@ -19,8 +19,10 @@ LOOK_EVERY = 0.025  # seconds; PRAGMA data_version costs some 10 microseconds
 _IDLE_READERS = 4
 
 
-def connect(path: Path, *, reading: bool = False) -> sqlite3.Connection:
-    """Open the file as the store needs it: WAL, every commit on disk, transactions in our hands.
+def connect(path: Path, *, reading: bool = False, wal: bool = False) -> sqlite3.Connection:
+    """Open the file as the store needs it: every commit on disk, transactions in our hands.
+
+    WAL stays with the file, so only who writes a store that is one asks for it.
 
     pysqlite's own transactions lost 1,342 of 2,000 updates in a four-process test (decision
     record 0101), hence ``isolation_level=None`` and BEGIN IMMEDIATE.
@@ -28,7 +30,8 @@ def connect(path: Path, *, reading: bool = False) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
     try:
         connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
-        connection.execute("PRAGMA journal_mode=WAL")
+        if wal:
+            connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
         if reading:
@@ -101,6 +104,11 @@ class SqliteDatabase:
                 return False
             self._clock.sleep(min(LOOK_EVERY, left))
 
+    def follow(self) -> None:
+        """From here on `wait_for_change` notices what others write."""
+        with self._lock:
+            self._opened()
+
     def close(self) -> None:
         """Close every connection."""
         with self._lock:
@@ -127,7 +135,6 @@ class SqliteDatabase:
 
     def _reader(self) -> sqlite3.Connection:
         with self._lock:
-            self._opened()  # from here on `wait_for_change` notices what others write
             if self._readers:
                 return self._readers.pop()
         return self._connect(reading=True)
@@ -139,7 +146,7 @@ class SqliteDatabase:
                 f"Make it: mkdir -p {self._path.parent}",
             )
         try:
-            return connect(self._path, reading=reading)
+            return connect(self._path, reading=reading, wal=not reading)
         except sqlite3.Error as problem:
             raise translated(problem, self.at) from problem
 

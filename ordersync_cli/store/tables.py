@@ -162,7 +162,7 @@ class TradeEventRow(SQLModel, table=True):
     __tablename__ = "trade_events"
 
     id: int | None = Field(default=None, primary_key=True, sa_type=Key)
-    event_id: str = Field(unique=True)
+    event_id: str = Field(unique=True, index=True)
     trade_id: int = Field(sa_type=BigInteger, index=True)
     bot_id: int | None = Field(default=None, sa_type=BigInteger)
     order_id: str | None = None
@@ -192,7 +192,7 @@ class ImportRow(SQLModel, table=True):
     __tablename__ = "imports"
 
     trade_id: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
-    source_key: str = Field(unique=True)
+    source_key: str = Field(unique=True, index=True)
     source: str
     source_id: str | None = None
     extra: str | None = long_text()

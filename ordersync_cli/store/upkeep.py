@@ -56,14 +56,14 @@ def upgrade_location(at: Location, clock: Clock) -> Upgraded:
         return Upgraded(before=before, after=HEAD, backup=backup)
 
 
-def migrate(connection: Connection, *, adopt: bool = False) -> None:
+def migrate(connection: Connection, *, adopt: bool = False, target: str = HEAD) -> None:
     """Run the migrations on a connection that holds the lock."""
     config = Config()
     folder = Path(__file__).parent / "migrations"
     config.set_main_option("script_location", str(folder).replace("%", "%%"))
     config.attributes["connection"] = connection
     config.attributes["adopt"] = adopt
-    command.upgrade(config, HEAD)
+    command.upgrade(config, target)
 
 
 @contextmanager
