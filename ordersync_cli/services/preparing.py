@@ -27,8 +27,10 @@ class Means:
     chance: Chance
 
 
-def prepare(means: Means, *, run_id: str, mode: str, lane: Lane, source: Source, pulse: Pulse, dry: bool) -> Work:
-    """Prepare the work; a dry one reads the store and keeps nothing."""
+def prepare(
+    means: Means, *, run_id: str, mode: str, lane: Lane, source: Source, pulse: Pulse, dry: bool, explain: bool = False
+) -> Work:
+    """Prepare the work; a dry one reads the store and keeps nothing. ``explain`` costs time for each change."""
     with means.store.read() as transaction:
         known = {(b.kind, b.key): b for b in transaction.breaks.open()}
     at = means.clock.now()
@@ -42,7 +44,7 @@ def prepare(means: Means, *, run_id: str, mode: str, lane: Lane, source: Source,
         lane=lane,
         looker=Looker(means.venue, means.clock),
         pulse=pulse,
-        tally=Tally(now=at, known=known),
+        tally=Tally(now=at, known=known, explains=explain or dry),
         mode=mode,
         started_at=at,
         lease=pulse.lease,

@@ -92,7 +92,9 @@ class Syncing:
         means = Means(store=self.store, venue=self.venue, recorder=self.recorder, clock=self.clock, chance=self.chance)
         pulse = Pulse(self.store.leases, None, self.clock)
         run_id = self.chance.uuid()
-        return prepare(means, run_id=run_id, mode=SYNC, lane=Lane.SYNC, source=Source.SYNC, pulse=pulse, dry=dry)
+        return prepare(
+            means, run_id=run_id, mode=SYNC, lane=Lane.SYNC, source=Source.SYNC, pulse=pulse, dry=dry, explain=True
+        )
 
     def _ask(self, wanted: str) -> OrderSeen:
         """Ask the venue for an id that the store does not know."""

@@ -38,12 +38,14 @@ class Tally:
     found: dict[tuple[str, str], Found] = field(default_factory=dict)
     differed: set[int] = field(default_factory=set)
     drifted: list[Drift] = field(default_factory=list)
+    explains: bool = False
     fills_added: int = 0
     adopted: int = 0
     notes: list[str] = field(default_factory=list)
 
     def took(self, transaction: Transaction, recorded: Recorded, at: datetime) -> None:
         """Count what was recorded, and write its breaks inside the same transaction."""
+        repaired: list[StoredBreak] = []
         for change in recorded.changes:
             self.fills_added += len(change.fills_added)
             different = differences(change)
@@ -54,7 +56,12 @@ class Tally:
             self._drift(trade_id, change, different, at)
             self._detail(trade_id, change)
             for difference in different:
-                self._see(transaction, self._of(change, difference, at), at)
+                found = self._keep(self._of(change, difference, at))
+                if found.severity == "repaired":
+                    repaired.append(_as_row(found, at))
+                else:
+                    transaction.breaks.see(_as_row(found, at))
+        transaction.breaks.add(repaired)
 
     def see(self, transaction: Transaction, found: Found, at: datetime) -> None:
         """Count and write a break that no change tells of.
@@ -69,37 +76,25 @@ class Tally:
         patience = INFO_FIRST.get(found.kind)
         if patience is not None and found.severity == "open" and found.age_seconds < patience:
             found = replace(found, severity="info")
-        self._see(transaction, found, at)
+        found = self._keep(found)
+        if found.severity == "repaired":
+            transaction.breaks.add([_as_row(found, at)])
+        else:
+            transaction.breaks.see(_as_row(found, at))
 
-    def _see(self, transaction: Transaction, found: Found, at: datetime) -> None:
+    def _keep(self, found: Found) -> Found:
+        """Keep one break of a kind and key: what was stored before this pass, and the newest word of the venue."""
         before = self.found.get((found.kind, found.key))
         if before is not None and before.severity == "repaired" and before.stored is not None:
             found = replace(found, stored=before.stored)
         self.found[(found.kind, found.key)] = found
-        repaired = found.severity == "repaired"
-        transaction.breaks.see(
-            StoredBreak(
-                break_id=None,
-                kind=found.kind,
-                severity=found.severity,
-                key=found.key,
-                order_id=found.order_id,
-                trade_id=found.trade_id,
-                stored=found.stored,
-                venue=found.venue,
-                money_effect=found.money_effect,
-                first_seen=at,
-                last_seen=at,
-                resolved_at=at if repaired else None,
-                resolution="repaired" if repaired else None,
-            )
-        )
+        return found
 
     def _detail(self, trade_id: int, change: Change) -> None:
         now = change.now
         key = now.order_id or change.after.request.client_order_id or f"trade-{trade_id}"
         first = self.details.get(trade_id)
-        explanation = explain_change(change)
+        explanation = explain_change(change) if self.explains else ()
         self.details[trade_id] = Detail(
             key=key,
             trade_id=trade_id,
@@ -151,6 +146,25 @@ class Tally:
             for row in self.not_found_again()
             if row.severity == "open" and (row.kind, row.key) not in gone
         ]
+
+
+def _as_row(found: Found, at: datetime) -> StoredBreak:
+    repaired = found.severity == "repaired"
+    return StoredBreak(
+        break_id=None,
+        kind=found.kind,
+        severity=found.severity,
+        key=found.key,
+        order_id=found.order_id,
+        trade_id=found.trade_id,
+        stored=found.stored,
+        venue=found.venue,
+        money_effect=found.money_effect,
+        first_seen=at,
+        last_seen=at,
+        resolved_at=at if repaired else None,
+        resolution="repaired" if repaired else None,
+    )
 
 
 def _as_found(row: StoredBreak, at: datetime) -> Found:

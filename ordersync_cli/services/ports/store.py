@@ -59,6 +59,10 @@ class BreakTable(Protocol):
         """Open it, or count it again on its open row; returns the row."""
         ...
 
+    def add(self, found: Sequence[StoredBreak]) -> None:
+        """Write breaks that were closed as they were found, many at once."""
+        ...
+
     def resolve(self, key: str, kinds: Sequence[str] | None, at: datetime, resolution: str) -> int:
         """Close the open breaks of a key (of these kinds); returns how many."""
         ...
