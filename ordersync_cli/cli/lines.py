@@ -77,9 +77,9 @@ class LinesThread:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Print the snapshot (raises StoreError), then begin."""
-        self._out.write(self._line(self.snapshot()))
-        self._thread = threading.Thread(target=self._work, name="lines", daemon=True)
+        """Take the snapshot (raises StoreError), then begin to print."""
+        first = self._line(self.snapshot())
+        self._thread = threading.Thread(target=self._work, args=(first,), name="lines", daemon=True)
         self._thread.start()
 
     def finish(self) -> None:
@@ -113,8 +113,9 @@ class LinesThread:
         pending = [asdict(v) for v in reversed(views) if self._only is None or v.trade_id in self._only]
         return {"type": "snapshot", "at": self._clock.now(), "pending": pending, "error": None}
 
-    def _work(self) -> None:
+    def _work(self, first: bytes) -> None:
         try:
+            self._out.write(first)
             while True:
                 self._news.wait(WAKE_AT_LEAST)
                 ending = self._ending

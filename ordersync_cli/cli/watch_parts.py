@@ -7,6 +7,7 @@ import platform
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from ordersync_cli.errors import LeaseLost
 from ordersync_cli.services.crew import Beside, DeliveryThread, DrivingCrew
 from ordersync_cli.services.passing import PassThread
 from ordersync_cli.services.poll import PollThreads
@@ -25,6 +26,19 @@ FIRST_DEEP = 5.0
 def make_tracker(wiring: Wiring, plan: WatchPlan, audience: Audience, inbox: BoundedInbox) -> Tracker:
     """Wire the loop of one watcher; nothing runs yet."""
     settings = wiring.settings
+
+    def still_driving() -> bool:
+        """Ask the store, not our memory: a process that was paused may have been replaced (trap T35)."""
+        lease = state.seat.lease
+        if lease is None:
+            return False
+        try:
+            with wiring.store.read() as transaction:
+                transaction.fence(lease)
+        except LeaseLost:
+            return False
+        return True
+
     state = WatchState(
         store=wiring.store,
         recorder=wiring.recorder,
@@ -34,7 +48,7 @@ def make_tracker(wiring: Wiring, plan: WatchPlan, audience: Audience, inbox: Bou
             poller=PollThreads(wiring.unclaimed_venue, wiring.clock),
             make_feed=wiring.feed if plan.feed_wanted else None,
             clock=wiring.clock,
-            others=_others(wiring, plan),
+            others=_others(wiring, plan, still_driving),
         ),
         audience=audience,
         plan=plan,
@@ -44,11 +58,15 @@ def make_tracker(wiring: Wiring, plan: WatchPlan, audience: Audience, inbox: Bou
     return Tracker(state, inbox, wiring.alerts)
 
 
-def _others(wiring: Wiring, plan: WatchPlan) -> tuple[Beside, ...]:
+def _others(wiring: Wiring, plan: WatchPlan, still_driving: Callable[[], bool]) -> tuple[Beside, ...]:
     others: list[Beside] = [DeliveryThread(wiring.deliverer())]
     for mode, first, every in (("light", FIRST_LIGHT, plan.light_every), ("deep", FIRST_DEEP, plan.deep_every)):
         if every > 0:
-            others.append(PassThread(wiring.clock, mode, _pass(wiring, mode), first_after=first, every=every))
+            others.append(
+                PassThread(
+                    wiring.clock, mode, _pass(wiring, mode), first_after=first, every=every, may_run=still_driving
+                )
+            )
     return tuple(others)
 
 

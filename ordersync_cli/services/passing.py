@@ -17,18 +17,34 @@ FAILED_AGAIN = 15.0  # seconds until a pass that failed is tried again, at most
 RunPass = Callable[[Callable[[], bool]], Mapping[str, Any]]
 
 
+def always() -> bool:
+    """Tell that nothing speaks against a pass."""
+    return True
+
+
 class PassThread:
     """Runs one mode of pass every ``every`` seconds and reports each end to the inbox.
 
-    A pass that cron is running just now is skipped: its lease says so.
+    A pass that cron is running just now is skipped: its lease says so. So is every pass while
+    ``may_run`` says no: another watcher drives.
     """
 
-    def __init__(self, clock: Clock, mode: str, run: RunPass, *, first_after: float, every: float) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        mode: str,
+        run: RunPass,
+        *,
+        first_after: float,
+        every: float,
+        may_run: Callable[[], bool] = always,
+    ) -> None:
         self._clock = clock
         self._mode = mode
         self._run = run
         self._first_after = first_after
         self._every = every
+        self._may_run = may_run
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -62,7 +78,8 @@ class PassThread:
         started = self._clock.monotonic()
         again = self._every
         try:
-            inbox.put(PassEnded(mode=self._mode, document=self._run(stopping)))
+            if self._may_run():
+                inbox.put(PassEnded(mode=self._mode, document=self._run(stopping)))
         except (LeaseHeld, PassStopped):
             pass
         except OrdersyncError as failure:

@@ -1,0 +1,188 @@
+"""`ordersync watch` as another program runs it: lines, exit codes, pipes, signals."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from time import monotonic, sleep
+
+import pytest
+
+from ordersync_cli.simulator.server import SimulatorServer
+from tests.support.live_watch import Books, within
+from tests.support.watch_process import COMMAND, environment, run, watch_process
+
+TRADE_KEYS = (
+    "trade_id, bot_id, product_id, side, order_type, client_order_id, order_id, status, order_status, venue_status, "
+    "size, price, size_usd, filled_size, average_filled_price, filled_value, total_fees, number_of_fills, "
+    "fills_verified, reason, created_at, submitted_at, accepted_at, filled_at, closed_at, confirmed_at, updated_at, "
+    "sync_latency_seconds, source"
+).split(", ")
+UPDATE_KEYS = (
+    "type, at, trade_id, bot_id, order_id, client_order_id, old_status, status, order_status, venue_status, "
+    "filled_size, average_filled_price, filled_at, updated_at, source, venue_time, latency_seconds"
+).split(", ")
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[SimulatorServer]:
+    with SimulatorServer(tmp_path / "exchange.db", seed=7, rate_limit=None) as made:
+        yield made
+
+
+@pytest.fixture
+def books(server: SimulatorServer, tmp_path: Path) -> Iterator[Books]:
+    made = Books(server, tmp_path / "store.db")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def env(server: SimulatorServer, tmp_path: Path) -> dict[str, str]:
+    return environment(server, tmp_path / "store.db")
+
+
+def test_a_day_of_lines(books: Books, env: dict[str, str]) -> None:
+    (order_id,) = books.place()
+    with watch_process(env) as watch:
+        snapshot = watch.wait_for(10, type="snapshot")
+        assert watch.lines[0] is snapshot
+        assert list(snapshot["pending"][0])[: len(TRADE_KEYS)] == TRADE_KEYS
+        assert snapshot["pending"][0]["order_id"] == order_id
+        watch.wait_for(5, type="feed", state="live")
+        books.fill(order_id)
+        update = watch.wait_for(2, type="trade_status_update", status="completed")
+        assert list(update)[: len(UPDATE_KEYS)] == UPDATE_KEYS
+        assert (update["old_status"], update["source"], update["filled_size"]) == ("pending", "websocket", "1")
+        assert update["at"].endswith("Z")
+        (later,) = books.place()  # picked up without a restart
+        watch.wait_for(2, type="trade_status_update", order_id=later)
+        books.fill(later)
+        watch.wait_for(2, type="trade_status_update", order_id=later, status="completed")
+        light = watch.wait_for(5, type="reconcile", mode="light")
+        assert light["result"] in {"in_sync", "drift"}
+        code, said = watch.end(signal.SIGTERM)
+    assert code == 143
+    assert "Traceback" not in said
+    ids = [line["event_id"] for line in watch.of("trade_status_update")]
+    assert len(ids) == len(set(ids))
+
+
+def test_ctrl_c_stops_cleanly_with_130(books: Books, env: dict[str, str]) -> None:
+    books.place()
+    with watch_process(env) as watch:
+        watch.wait_for(10, type="feed", state="live")
+        began = monotonic()
+        code, said = watch.end(signal.SIGINT)
+    assert code == 130
+    assert monotonic() - began < 3.0
+    assert "Traceback" not in said
+    with books.store.read() as transaction:
+        assert transaction.watchers.list() == []
+
+
+def test_until_idle_and_for(books: Books, env: dict[str, str]) -> None:
+    (order_id,) = books.place()
+    waiting = run(env, "watch", "--json", "--until-idle", "--for", "2s")
+    assert waiting.returncode == 13
+    books.fill(order_id)
+    done = run(env, "watch", "--json", "--until-idle", "--for", "20s", order_id)
+    assert done.returncode == 0
+    assert books.done(order_id)
+
+
+def test_once_looks_by_rest_prints_a_snapshot_and_exits(books: Books, env: dict[str, str]) -> None:
+    filled, resting = books.place(2)
+    books.fill(filled)
+    done = run(env, "watch", "--once", "--json")
+    (line,) = done.stdout.splitlines()
+    snapshot = json.loads(line)
+    assert done.returncode == 0
+    assert [t["order_id"] for t in snapshot["pending"]] == [resting]
+    assert (snapshot["type"], snapshot["simulated"]) == ("snapshot", False)
+    assert books.done(filled)
+
+
+def test_an_unknown_order_is_exit_11(env: dict[str, str]) -> None:
+    done = run(env, "watch", "--json", "nobody")
+    assert done.returncode == 11
+    assert json.loads(done.stdout)["error"]["code"] == 11
+
+
+def test_T49_without_a_terminal_and_a_named_venue_it_is_exit_3(tmp_path: Path) -> None:
+    env = {**os.environ, "ORDERSYNC_DATABASE_URL": f"sqlite:///{tmp_path / 'lost.db'}"}
+    done = subprocess.run(
+        [*COMMAND, "watch"], env=env, capture_output=True, text=True, timeout=20, check=False, stdin=subprocess.DEVNULL
+    )
+    assert done.returncode == 3
+    assert "ORDERSYNC_VENUE" in done.stderr
+
+
+def test_a_reader_that_goes_away_ends_it_quietly(books: Books, env: dict[str, str]) -> None:
+    books.place()
+    process = subprocess.Popen([*COMMAND, "watch", "--json"], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.readline()
+    process.stdout.close()  # nothing more has to be printed for it to notice
+    assert process.wait(10) == 0
+    assert process.stderr.read() == b""
+    process.stderr.close()
+
+
+def test_a_slow_reader_never_blocks_the_commits_and_loses_nothing(books: Books, env: dict[str, str]) -> None:
+    order_ids = books.place(50)
+    process = subprocess.Popen(
+        [*COMMAND, "watch", "--json"], env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    assert process.stdout is not None
+    try:
+        within(10, lambda: any(w.feed_state == "live" for w in _watchers(books)), "a live feed")
+        # Far more than a pipe holds (64 KB), and nobody reads.
+        steps = [{"after_seconds": 0.02 * n, "filled_fraction": f"0.{n + 1}", "price": "100"} for n in range(6)]
+        for order_id in order_ids:
+            books.server.control.continue_order(
+                order_id, [*steps, {"after_seconds": 0.2, "filled_fraction": "1", "price": "100", "status": "FILLED"}]
+            )
+        within(15, lambda: books.done(*order_ids), "every commit")
+        lines = _read_all(process, order_ids)
+        completed = {l["order_id"] for l in lines if l["type"] == "trade_status_update" and l["status"] == "completed"}
+        assert completed == set(order_ids)
+        ids = [l["event_id"] for l in lines if l["type"] == "trade_status_update"]
+        assert len(ids) == len(set(ids))
+        with books.store.read() as transaction:
+            assert set(ids) >= {e.event_id for _, e in transaction.trades.events_after(0, 100_000) if _is_ours(e)}
+    finally:
+        process.terminate()
+        process.wait(10)
+        process.stdout.close()
+
+
+def _is_ours(event: object) -> bool:
+    return getattr(event, "source", "") in {"websocket", "poll"}
+
+
+def _watchers(books: Books):  # type: ignore[no-untyped-def]
+    with books.store.read() as transaction:
+        return transaction.watchers.list()
+
+
+def _read_all(process: subprocess.Popen[bytes], order_ids: list[str]) -> list[dict[str, object]]:
+    """Read until every order was said to be completed with verified fills, or nothing comes for a while."""
+    assert process.stdout is not None
+    os.set_blocking(process.stdout.fileno(), False)
+    data, quiet = b"", monotonic()
+    while monotonic() - quiet < 2.0:
+        try:
+            part = os.read(process.stdout.fileno(), 1 << 20)
+        except BlockingIOError:
+            part = b""
+        if part:
+            data, quiet = data + part, monotonic()
+        else:
+            sleep(0.02)
+    return [json.loads(line) for line in data.splitlines()]
