@@ -25,6 +25,10 @@ def alert_and_deliver(wiring: Wiring, *, reachable: bool | None, failure: Orders
     short = isinstance(failure, BudgetExhausted) or (failure is not None and failure.kind == BudgetExhausted.kind)
     with wiring.store.read() as transaction:
         pending = transaction.trades.views(TradeFilter(status="pending"))
+    deliverer = wiring.deliverer()
+    # First, what `place` and others left: only what cannot be delivered now is "undelivered". Who delivered
+    # before may be dead: its lease is taken over only by who waits for 4 s.
+    deliverer.run_once(wait=LEASE_WAIT, at_most=DELIVER_FOR)
     wiring.alerts.tick(
         Situation(
             at=wiring.clock.now(),
@@ -35,8 +39,7 @@ def alert_and_deliver(wiring: Wiring, *, reachable: bool | None, failure: Orders
             budget_refusals=int(short),
         )
     )
-    # who delivered before may be dead: its lease is taken over only by who waits for 4 s
-    wiring.deliverer().run_once(wait=LEASE_WAIT, at_most=DELIVER_FOR)
+    deliverer.run_once(wait=LEASE_WAIT, at_most=DELIVER_FOR)
 
 
 def measure(wiring: Wiring, path: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from ordersync_cli.clock import Clock
-from ordersync_cli.services.alert_calm import has_calmed
+from ordersync_cli.services.alert_calm import has_calmed, told_by_join
 from ordersync_cli.services.alert_rules import causes
 from ordersync_cli.services.incidents import AlertSaid, IncidentBook, cause_of
 from ordersync_cli.services.ports import Incident, Store, Transaction
@@ -170,7 +170,7 @@ class Alerts:
         for incident in standing:
             if (incident.rule, incident.key) in held or (outage and incident.rule in OUTAGE_RULES):
                 continue
-            if incident.rule in STATE_RULES:
+            if incident.rule in STATE_RULES and not told_by_join(incident):
                 if _is_judged(incident, situation):
                     over.append(incident)
             elif has_calmed(transaction, incident, situation, self.limits):

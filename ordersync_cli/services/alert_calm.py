@@ -11,12 +11,15 @@ from ordersync_cli.services.situation import EACH_COUNTS, WHOLE, AlertLimits, Si
 
 def has_calmed(transaction: Transaction, incident: Incident, situation: Situation, limits: AlertLimits) -> bool:
     """Tell whether the cause of an incident is gone, by its rule's own sign or by calm."""
-    if incident.rule in EACH_COUNTS:
+    if incident.rule in EACH_COUNTS or told_by_join(incident):
         return _was_settled(transaction, incident)
     if incident.rule == "unknown_venue_status":
         return _word_is_known(incident, situation)
     if incident.rule == "drift_found":
-        return any(_ran_since(transaction, mode, incident, in_sync=True) for mode in ("light", "deep"))
+        modes = ("light", "deep")
+        again = any(_ran_since(transaction, mode, incident, in_sync=False) for mode in modes)
+        in_sync = any(_ran_since(transaction, mode, incident, in_sync=True) for mode in modes)
+        return in_sync or (again and _calm_for(incident, situation, limits.calm))
     if incident.rule == "run_died":
         modes = (incident.key,) if incident.key != WHOLE else ("light", "deep")
         return any(_ran_since(transaction, mode, incident, in_sync=False) for mode in modes)
@@ -25,6 +28,11 @@ def has_calmed(transaction: Transaction, incident: Incident, situation: Situatio
     if incident.rule == "clock_skew" and incident.key == WHOLE:
         return situation.clock_offset is not None
     return _calm_for(incident, situation, limits.calm)
+
+
+def told_by_join(incident: Incident) -> bool:
+    """Tell whether a break was told of by the join, before any pass has written its row."""
+    return incident.rule == "break_open" and incident.key != WHOLE and ":" not in incident.key
 
 
 def _calm_for(incident: Incident, situation: Situation, seconds: float) -> bool:
@@ -39,7 +47,7 @@ def _was_settled(transaction: Transaction, incident: Incident) -> bool:
     found = [
         b
         for b in transaction.breaks.between(start, incident.last_seen + timedelta(days=3650))
-        if b.kind == incident.rule and (b.key == incident.key or b.order_id == incident.order_id)
+        if incident.rule in {b.kind, "break_open"} and (b.key == incident.key or b.order_id == incident.order_id)
     ]
     return bool(found) and all(b.resolved_at is not None for b in found)
 

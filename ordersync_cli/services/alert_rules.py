@@ -31,7 +31,7 @@ def causes(
     if situation.pending_known:
         for rule in _BY_ORDER:
             found += grouped([*rule(situation, limits)], limits.group_above, open_keys)
-    found += grouped([*_breaks(facts)], limits.group_above, open_keys)
+    found += grouped([*_breaks(facts, open_keys)], limits.group_above, open_keys)
     for single in (_feed(situation, limits), _venue(situation, limits), _outbox(situation, facts, limits)):
         found += [single] if single else []
     found += _runs(situation, facts, limits)
@@ -121,9 +121,12 @@ _BY_ORDER: tuple[Callable[[Situation, AlertLimits], Iterable[Cause]], ...] = (
 )
 
 
-def _breaks(facts: StoreFacts) -> Iterable[Cause]:
+def _breaks(facts: StoreFacts, open_keys: OpenKeys) -> Iterable[Cause]:
+    """Tell of open breaks, unless the join has told of that very order already."""
     for found in facts.open_breaks:
         if found.severity != "open" or found.kind in ALERTED_BREAKS or found.resolved_at is not None:
+            continue
+        if ("break_open", found.order_id) in open_keys:
             continue
         yield Cause(
             rule="break_open",

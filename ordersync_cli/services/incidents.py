@@ -13,7 +13,7 @@ from ordersync_cli.domain.trade import Alarm
 from ordersync_cli.services.alert_rules import grouped, is_quiet
 from ordersync_cli.services.plain import plain
 from ordersync_cli.services.ports import Incident, Transaction
-from ordersync_cli.services.situation import AlertLimits, Cause
+from ordersync_cli.services.situation import SEVERITY, AlertLimits, Cause
 
 _SENT = "alert_messages"  # the note with the times of the last hour's messages
 _HELD = "held"
@@ -49,9 +49,9 @@ def alert_body(said: AlertSaid, *, simulated: bool) -> dict[str, object]:
 
 
 def cause_of(alarm: Alarm) -> Cause:
-    """Turn what the join noticed into a cause, one for each order."""
+    """Turn what the join noticed into a cause, one for each order; it is a break where no rule names it."""
     return Cause(
-        rule=alarm.rule,
+        rule=alarm.rule if alarm.rule in SEVERITY else "break_open",
         key=alarm.order_id or "",
         severity=alarm.severity,
         order_id=alarm.order_id,

@@ -7,8 +7,10 @@ from datetime import time, timedelta
 
 import pytest
 
+from ordersync_cli.domain.trade import Alarm
 from ordersync_cli.notify.sinks import alert_sinks
 from ordersync_cli.services.alert import AlertLimits, Alerts, Cause, IncidentBook, Situation
+from ordersync_cli.services.announce import Announcer
 from ordersync_cli.services.deliver import Deliverer
 from ordersync_cli.services.ports import Run, StoredBreak
 from ordersync_cli.services.situation import RULES
@@ -351,6 +353,39 @@ def test_T47_what_contradicts_a_proof_stays_open_until_a_person_says_so(world):
     world.tick()
     assert world.open() == []
     assert [h[1] for h in world.heard()] == ["opened", "resolved"]
+
+
+def test_a_break_that_the_join_saw_is_one_incident_with_the_row_that_a_pass_writes_later(world):
+    alarm = Alarm(rule="break_open", severity="critical", message="duplicate: two orders", order_id="o-1")
+    announce = Announcer(clock=world.clock, book=world.book)
+    world.write(lambda t: announce(t, [alarm], []))
+    world.clock.advance(10)
+    world.tick()
+    world.find_break("duplicate")
+    world.clock.advance(10)
+    world.tick()
+    assert world.heard() == [("break_open", "opened", 1)]
+    _accept_break(world)
+    assert world.heard()[-1] == ("break_open", "resolved", 1)
+    assert world.open() == []
+
+
+def test_an_alarm_without_a_rule_of_the_contract_is_a_break(world):
+    alarm = Alarm(rule="fill_content_changed", severity="warning", message="again, otherwise", order_id="o-1")
+    world.write(lambda t: Announcer(clock=world.clock, book=world.book)(t, [alarm], []))
+    assert [(i.rule, i.key) for i in world.open()] == [("break_open", "o-1")]
+
+
+def test_drift_in_a_busy_store_is_over_when_it_was_not_found_again_for_a_while(world):
+    world.alerts.notice([Cause(rule="drift_found", message="the feed missed 2 changes")])
+    world.tick()
+    world.clock.advance(300)
+    world.run_row("light", "drift")
+    world.tick()
+    assert len(world.open()) == 1
+    world.clock.advance(301)
+    world.tick()
+    assert [i.rule for i in world.open()] == []
 
 
 def test_quiet_hours_hold_what_is_not_critical_until_they_end(tmp_path):
