@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-
-import httpx
 
 from ordersync_cli.services.deliver import DeliveryFailed
 
-_TIMEOUT = httpx.Timeout(3.0, connect=2.0)
+if TYPE_CHECKING:
+    import httpx
+
+_READ_SECONDS = 3.0
+_CONNECT_SECONDS = 2.0
 _OUR_FAULT = range(400, 500)
 _TRY_LATER = frozenset({408, 425, 429})
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -27,9 +30,15 @@ class Poster:
         self._client: httpx.Client | None = None
 
     def post(self, content: bytes, headers: Mapping[str, str]) -> None:
-        """POST JSON bytes; raises DeliveryFailed unless the answer is 2xx."""
+        """POST JSON bytes; raises DeliveryFailed unless the answer is 2xx.
+
+        httpx is imported here: a tenth of a second that no `place` should wait for.
+        """
+        import httpx
+
         if self._client is None:
-            self._client = httpx.Client(timeout=_TIMEOUT, trust_env=self._trust_env, follow_redirects=False)
+            timeout = httpx.Timeout(_READ_SECONDS, connect=_CONNECT_SECONDS)
+            self._client = httpx.Client(timeout=timeout, trust_env=self._trust_env, follow_redirects=False)
         try:
             answer = self._client.post(
                 self._url, content=content, headers={"Content-Type": "application/json", **headers}
