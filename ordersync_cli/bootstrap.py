@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ordersync_cli.config import Settings
     from ordersync_cli.services.alert import AlertLimits, Alerts, IncidentBook
     from ordersync_cli.services.deliver import Deliverer, Sink
-    from ordersync_cli.services.ports import Feed, Store, Venue
+    from ordersync_cli.services.ports import ClockOffset, Feed, Store, Venue
     from ordersync_cli.services.record import Recorder
     from ordersync_cli.simulator.server import SimulatorServer
     from ordersync_cli.venue.credentials import CredentialSource
@@ -107,11 +107,14 @@ class Wiring:
         from ordersync_cli.services.record import Recorder
 
         announce = Announcer(clock=self.clock, book=self.book, notify=self.settings.webhook_url is not None)
-        return Recorder(store=self.store, clock=self.clock, announce=announce)
+        return Recorder(store=self.store, clock=self.clock, announce=announce, offset=self._known_offset)
 
     @cached_property
     def _reach(self) -> VenueReach:
         return VenueReach(self.settings, self.store, self.clock, self.chance)
+
+    def _known_offset(self) -> ClockOffset | None:
+        return self._rest.known_offset() if "_rest" in self.__dict__ else None
 
     def close(self) -> None:
         """Close what was opened; safe to call twice."""

@@ -19,6 +19,7 @@ from ordersync_cli.domain.view import TradeView, view
 from ordersync_cli.services.ports import (
     BreakTable,
     Budget,
+    ClockOffset,
     ExternalOrders,
     IncidentTable,
     Lease,
@@ -76,7 +77,9 @@ class _Trades:
         rest = [k for k in wanted if k not in known and k > 0]
         return known | (self.base.load(rest, lock=False) if rest else {})
 
-    def save(self, changes: Sequence[Change], *, committed_at: datetime) -> list[TradeEvent]:
+    def save(
+        self, changes: Sequence[Change], *, committed_at: datetime, offset: ClockOffset | None = None
+    ) -> list[TradeEvent]:
         for change in changes:
             self.imagined.keep(change.after)
         return []

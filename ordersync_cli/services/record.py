@@ -12,7 +12,7 @@ from ordersync_cli.domain.lifecycle import observe
 from ordersync_cli.domain.observations import FillsSeen, Observation, OrderSeen
 from ordersync_cli.domain.orders import Source
 from ordersync_cli.domain.trade import Alarm, Change, Trade
-from ordersync_cli.services.ports import Store, TradeEvent, Transaction
+from ordersync_cli.services.ports import ClockOffset, Store, TradeEvent, Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,16 +28,23 @@ def announce_nothing(_: Transaction, __: Sequence[Alarm], ___: Sequence[TradeEve
     """Tell nobody."""
 
 
+def unknown_offset() -> ClockOffset | None:
+    """Tell nothing of the venue's clock."""
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Recorder:
     """Feeds observations through the join and commits what they changed, one transaction a batch.
 
     ``announce`` puts alerts and notifications into the outbox inside the same transaction.
+    ``offset`` tells the venue's clock minus this machine's, where it is known, and asks nobody.
     """
 
     store: Store
     clock: Clock
     announce: Callable[[Transaction, Sequence[Alarm], Sequence[TradeEvent]], None] = field(default=announce_nothing)
+    offset: Callable[[], ClockOffset | None] = unknown_offset
 
     def seen(self, observations: Iterable[OrderSeen | FillsSeen], *, source: Source) -> Recorded:
         """Record what the venue said of any orders, ours or not."""
@@ -108,7 +115,7 @@ class Recorder:
                 if isinstance(observation, OrderSeen):
                     seen = confirmed.get(trade_id)
                     confirmed[trade_id] = observation.as_of if seen is None else max(seen, observation.as_of)
-        events = transaction.trades.save(changes, committed_at=self.clock.now())
+        events = transaction.trades.save(changes, committed_at=self.clock.now(), offset=self.offset())
         quiet = confirmed.keys() - {c.after.trade_id for c in changes}
         if quiet:
             transaction.trades.confirm({k: confirmed[k] for k in quiet})

@@ -16,7 +16,10 @@ class RunRow(SQLModel, table=True):
     """One run of a pass."""
 
     __tablename__ = "runs"
-    __table_args__: ClassVar[Any] = (Index("ix_runs_mode", "mode", "started_at"),)
+    __table_args__: ClassVar[Any] = (
+        Index("ix_runs_mode", "mode", "started_at"),
+        Index("ix_runs_started_at", "started_at"),
+    )
 
     run_id: str = Field(primary_key=True)
     mode: str
@@ -157,3 +160,26 @@ class BudgetRow(SQLModel, table=True):
     tokens: float = Field(sa_type=Double)
     penalty_seconds: float = Field(sa_type=Double)
     updated_at: datetime
+
+
+class MeasureRow(SQLModel, table=True):
+    """A duration that a change measured, in whole microseconds; reports add these up in SQL.
+
+    ``at_us`` is the commit, in microseconds since 1970; ``bucket`` that of domain/histogram.py.
+    """
+
+    __tablename__ = "measures"
+    __table_args__: ClassVar[Any] = (Index("ix_measures_measure", "measure", "at_us"),)
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=Key)
+    measure: str
+    at_us: int = Field(sa_type=BigInteger)
+    micros: int = Field(sa_type=BigInteger)
+    bucket: int
+    error_us: int | None = Field(default=None, sa_type=BigInteger)
+    trade_id: int = Field(sa_type=BigInteger, index=True)
+    bot_id: int | None = Field(default=None, sa_type=BigInteger)
+    product_id: str | None = None
+    order_type: str | None = None
+    at_once: bool
+    source: str

@@ -7,7 +7,7 @@ from enum import Enum
 from ordersync_cli.errors import SettingsError, StoreError
 from ordersync_cli.store.sql import Sql
 
-REVISIONS = ("0001", "0002")  # of migrations/versions, oldest first
+REVISIONS = ("0001", "0002", "0003")  # of migrations/versions, oldest first
 HEAD = REVISIONS[-1]
 NEVER_NULL = "never_null"  # note: columns of a bot's table that must hold something, as JSON
 SERVES = "schema_serves"  # note: the oldest revision whose programs can work on this schema

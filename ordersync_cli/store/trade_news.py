@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from ordersync_cli.domain.orders import Origin
 from ordersync_cli.domain.trade import Change, Standing, Trade
-from ordersync_cli.services.ports import TradeEvent
+from ordersync_cli.services.ports import ClockOffset, TradeEvent
 from ordersync_cli.store.context import Context
 from ordersync_cli.store.trade_columns import read_status
 from ordersync_cli.store.trade_rows import kept_word
@@ -62,13 +62,18 @@ def change_event(context: Context, change: Change, trade: Trade, at: datetime, l
     )
 
 
-def latency_of(change: Change, committed_at: datetime) -> Decimal | None:
-    """Measure venue event to commit, once for each change of the figures; imported rows have none."""
+def latency_of(change: Change, committed_at: datetime, offset: ClockOffset | None = None) -> Decimal | None:
+    """Measure venue event to commit, once for each change of the figures; imported rows have none.
+
+    The commit is taken on the venue's clock, where its offset from this machine's was measured.
+    """
     if not change.figures_changed or change.venue_time is None:
         return None
     if change.after.origin is Origin.IMPORTED:
         return None
     between = committed_at - change.venue_time
+    if offset is not None:
+        between += timedelta(seconds=offset.seconds)
     microseconds = (between.days * 86_400 + between.seconds) * 1_000_000 + between.microseconds
     return Decimal(microseconds) / _SECOND
 

@@ -10,8 +10,9 @@ from decimal import Decimal
 from ordersync_cli.domain.orders import Origin
 from ordersync_cli.domain.standing import derive
 from ordersync_cli.domain.trade import Change, Trade
-from ordersync_cli.services.ports import TradeEvent
+from ordersync_cli.services.ports import ClockOffset, TradeEvent
 from ordersync_cli.store.context import Context
+from ordersync_cli.store.measures import Measures
 from ordersync_cli.store.registers import put_claims
 from ordersync_cli.store.trade_columns import DERIVED, FACTS, KEPT, derived, facts
 from ordersync_cli.store.trade_news import change_event, event_of, latency_of
@@ -70,7 +71,9 @@ class TradeWrites:
         self._context.tell([event], quietly=True)
         return True
 
-    def save(self, changes: Sequence[Change], *, committed_at: datetime) -> list[TradeEvent]:
+    def save(
+        self, changes: Sequence[Change], *, committed_at: datetime, offset: ClockOffset | None = None
+    ) -> list[TradeEvent]:
         """Write rows, registers and fills of what changed, and one event for each public change."""
         finals: dict[int, Final] = {}
         events: list[TradeEvent] = []
@@ -78,7 +81,7 @@ class TradeWrites:
         for change in changes:
             trade_id = change.after.trade_id
             assert trade_id is not None
-            latency = latency_of(change, committed_at)
+            latency = latency_of(change, committed_at, offset)
             known = finals.get(trade_id)
             trade = self._booked(change, committed_at, latency, None if known is None else known.trade)
             finals[trade_id] = Final(change.before if known is None else known.first, trade, change.now)
@@ -97,6 +100,7 @@ class TradeWrites:
         unstored.difference_update(finals)
         self._context.tell(events)
         self._context.tell(quiet, quietly=True)
+        Measures(self._context).take(changes, committed_at, offset)
         return events
 
     def confirm(self, confirmed: Mapping[int, datetime]) -> None:

@@ -81,6 +81,10 @@ class RestVenue(OrderLookups, AccountLookups, Placing):
         """Tell the offset, measuring it by GET /time when it is not known yet."""
         return self._caller.offset()
 
+    def known_offset(self) -> ClockOffset | None:
+        """Tell the offset where it is known well enough; asks nobody."""
+        return None if self._venue_clock.doubtful else self._venue_clock.offset()
+
     def close(self) -> None:
         """Close every connection."""
         self._transport.close()

@@ -10,6 +10,7 @@ from ordersync_cli.domain.observations import FillsSeen, OrderSeen
 from ordersync_cli.domain.trade import Change, Trade, VenueOrder
 from ordersync_cli.domain.view import TradeView
 from ordersync_cli.services.ports.rows import TradeEvent, TradeFilter
+from ordersync_cli.services.ports.venue import ClockOffset
 
 
 class TradeTable(Protocol):
@@ -31,7 +32,9 @@ class TradeTable(Protocol):
         """Write attempts, attempt_at, not_after, submitted_at by compare-and-set; False if another did."""
         ...
 
-    def save(self, changes: Sequence[Change], *, committed_at: datetime) -> list[TradeEvent]:
+    def save(
+        self, changes: Sequence[Change], *, committed_at: datetime, offset: ClockOffset | None = None
+    ) -> list[TradeEvent]:
         """Write rows, registers and fills of what changed, and one event for each public change.
 
         Sets updated_at, source, sync_latency_seconds and confirmed_at. Returns the events of
