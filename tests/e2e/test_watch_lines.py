@@ -16,16 +16,17 @@ from ordersync_cli.simulator.server import SimulatorServer
 from tests.support.live_watch import Books, within
 from tests.support.watch_process import COMMAND, environment, run, watch_process
 
-TRADE_KEYS = (
-    "trade_id, bot_id, product_id, side, order_type, client_order_id, order_id, status, order_status, venue_status, "
-    "size, price, size_usd, filled_size, average_filled_price, filled_value, total_fees, number_of_fills, "
-    "fills_verified, reason, created_at, submitted_at, accepted_at, filled_at, closed_at, confirmed_at, updated_at, "
-    "sync_latency_seconds, source"
-).split(", ")
-UPDATE_KEYS = (
-    "type, at, trade_id, bot_id, order_id, client_order_id, old_status, status, order_status, venue_status, "
-    "filled_size, average_filled_price, filled_at, updated_at, source, venue_time, latency_seconds"
-).split(", ")
+TRADE_KEYS = [
+    "trade_id", "bot_id", "product_id", "side", "order_type", "client_order_id", "order_id", "status",
+    "order_status", "venue_status", "size", "price", "size_usd", "filled_size", "average_filled_price",
+    "filled_value", "total_fees", "number_of_fills", "fills_verified", "reason", "created_at", "submitted_at",
+    "accepted_at", "filled_at", "closed_at", "confirmed_at", "updated_at", "sync_latency_seconds", "source",
+]  # fmt: skip
+UPDATE_KEYS = [
+    "type", "at", "trade_id", "bot_id", "order_id", "client_order_id", "old_status", "status", "order_status",
+    "venue_status", "filled_size", "average_filled_price", "filled_at", "updated_at", "source", "venue_time",
+    "latency_seconds",
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -150,9 +151,9 @@ def test_a_slow_reader_never_blocks_the_commits_and_loses_nothing(books: Books, 
             )
         within(15, lambda: books.done(*order_ids), "every commit")
         lines = _read_all(process, order_ids)
-        completed = {l["order_id"] for l in lines if l["type"] == "trade_status_update" and l["status"] == "completed"}
+        completed = {x["order_id"] for x in lines if x["type"] == "trade_status_update" and x["status"] == "completed"}
         assert completed == set(order_ids)
-        ids = [l["event_id"] for l in lines if l["type"] == "trade_status_update"]
+        ids = [x["event_id"] for x in lines if x["type"] == "trade_status_update"]
         assert len(ids) == len(set(ids))
         with books.store.read() as transaction:
             assert set(ids) >= {e.event_id for _, e in transaction.trades.events_after(0, 100_000) if _is_ours(e)}
