@@ -99,8 +99,7 @@ def _accept(session: Session, body: dict[str, Any], behaviour: Behaviour, elsewh
     for step in effects.steps:
         if step.kind == "expire":
             step.data["status"] = behaviour.gtd_end
-    session.insert(order)
-    session.write(order, effects, session.now)
+    session.insert(order, effects)
     return success_body(body, order.order_id, behaviour)
 
 

@@ -69,25 +69,15 @@ class Session:
         self.write(order, effects, step.due)
         return min((added.due for added in effects.steps), default=step.due + 10**15)
 
-    def insert(self, order: Order) -> None:
-        """Add a new order."""
+    def insert(self, order: Order, effects: Effects) -> None:
+        """Add a new order with everything that its acceptance did."""
         self._orders[order.order_id] = order
-        self.sql.execute(
-            "INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                order.seq,
-                order.order_id,
-                order.client_order_id,
-                order.product_id,
-                order.side,
-                order.kind,
-                order.time_in_force,
-                order.status,
-                order.placement_source,
-                order.created_at,
-                "",
-            ),
-        )
+        doc = dump_order(order)
+        named = (order.seq, order.order_id, order.client_order_id, order.product_id, order.side, order.kind)
+        row = (*named, order.time_in_force, order.status, order.placement_source, order.created_at, doc)
+        self.sql.execute("INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        self._log(order, effects, self.now, doc)
+        self._write_beside(order, effects)
 
     def write(self, order: Order, effects: Effects, at: int) -> None:
         """Write the order and everything that happened with it."""
@@ -97,10 +87,16 @@ class Session:
                 self.sql.execute(
                     "UPDATE orders SET status = ?, doc = ? WHERE order_id = ?", (order.status, doc, order.order_id)
                 )
-            self.sql.execute(
-                "INSERT INTO events (order_id, at, show, doc) VALUES (?, ?, ?, ?)",
-                (order.order_id, at, int(effects.show), doc),
-            )
+            self._log(order, effects, at, doc)
+        self._write_beside(order, effects)
+
+    def _log(self, order: Order, effects: Effects, at: int, doc: str) -> None:
+        self.sql.execute(
+            "INSERT INTO events (order_id, at, show, doc) VALUES (?, ?, ?, ?)",
+            (order.order_id, at, int(effects.show), doc),
+        )
+
+    def _write_beside(self, order: Order, effects: Effects) -> None:
         if effects.drop:
             self.sql.executemany(
                 "DELETE FROM steps WHERE order_id = ? AND kind = ?", [(order.order_id, kind) for kind in effects.drop]
