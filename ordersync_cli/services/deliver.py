@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from ordersync_cli.clock import Chance, Clock
+from ordersync_cli.errors import LeaseLost
 from ordersync_cli.services.ports import Delivery, Lease, Store
 
 NOTIFICATION = "notification"  # the sink of `trade_status_update`s
@@ -88,6 +89,8 @@ class Deliverer:
             return DeliveryRound(skipped=True)
         try:
             return self._deliver(lease, self._clock.monotonic() + at_most)
+        except LeaseLost:  # we were paused and overtaken: who holds it now sends what we did not mark
+            return DeliveryRound(skipped=True)
         finally:
             for sink in self._sinks.values():
                 sink.close()
