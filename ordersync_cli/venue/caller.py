@@ -85,20 +85,23 @@ class Caller:
 
     def offset(self) -> ClockOffset:
         """Tell the clock's offset, measured where it is not known. Raises VenueUnavailable."""
-        self.ensure_clock(None)
+        self.ensure_clock()
         return self._venue_clock.offset()
 
-    def ensure_clock(self, lane: Lane | None) -> None:
+    def ensure_clock(self) -> None:
         """Measure the venue's clock where it is not known or in doubt, by GET /time.
 
-        Without a lane the budget is not asked: an order about to be signed never waits, and
-        this request needs no key.
+        The budget is not asked: an order about to be signed never waits, and this request needs
+        no key.
         """
+        self._retried(lambda: self._measured(None))
+
+    def _measured(self, lane: Lane | None) -> None:
         if not self._venue_clock.doubtful:
             return
         with self._measuring:
             if self._venue_clock.doubtful:
-                self._retried(lambda: self._measure(lane))
+                self._measure(lane)
 
     # ------------------------------------------------------------------ one request
 
@@ -118,7 +121,7 @@ class Caller:
         self._venue_clock.forget()  # or was it the times in the token?
 
     def _once(self, lane: Lane, method: str, path: str, content: Mapping[str, Any], where: str) -> Answer:
-        self.ensure_clock(lane)
+        self._measured(lane)
         self.budget.take(lane)
         full = PREFIX + path
         token = self.signer.rest(method, full).text

@@ -35,7 +35,7 @@ class Placing:
         Raises VenueUnavailable where the venue's clock is not known and cannot be asked for.
         """
         body = create_body(request)
-        self._caller.ensure_clock(None)
+        self._caller.ensure_clock()
         token = self._caller.signer.rest("POST", CREATE_PATH, ORDER_LIFE)
         return SignedOrder(request, body, token.text, token.signed_at, token.not_after)
 
@@ -48,6 +48,8 @@ class Placing:
             outcome = Created(kind=AnswerKind.NOT_SENT, reason="not_sent", message=str(failure))
         except Lost as failure:
             outcome = Created(kind=AnswerKind.UNKNOWN, reason="no_answer", message=str(failure))
+        except Exception as bug:  # noqa: BLE001 (the request may have left: nothing is worse than not saying so)
+            outcome = Created(kind=AnswerKind.UNKNOWN, reason="failed_here", message=f"{type(bug).__name__}: {bug}")
         else:
             outcome = outcome_of(reply)
             with contextlib.suppress(Exception):  # the outcome is known: nothing may take its place

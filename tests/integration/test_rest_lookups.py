@@ -123,9 +123,12 @@ def test_only_the_venues_own_404_says_that_there_is_no_such_order(key: Path) -> 
 
 
 def test_an_answer_about_another_order_is_unreadable(key: Path) -> None:
-    with raw_server(always(reply(200, {"order": order("o-2")}))) as server, venue_at(server.url, key) as venue:
-        with pytest.raises(UnreadableAnswer, match="o-2"):
-            venue.order("o-1", Lane.SYNC)
+    with (
+        raw_server(always(reply(200, {"order": order("o-2")}))) as server,
+        venue_at(server.url, key) as venue,
+        pytest.raises(UnreadableAnswer, match="o-2"),
+    ):
+        venue.order("o-1", Lane.SYNC)
 
 
 def test_ids_are_written_into_the_path_safely_and_signed_as_written(key: Path) -> None:
@@ -143,10 +146,12 @@ def test_ids_are_written_into_the_path_safely_and_signed_as_written(key: Path) -
 
 def test_reads_are_tried_again_within_bounds_and_each_takes_from_the_budget(key: Path) -> None:
     budget = FreeBudget()
-    with raw_server(in_turn(reply(503, "x"), CUT, reply(200, {"order": order("o-1")}))) as server:
-        with venue_at(server.url, key, budget=budget) as venue:
-            assert venue.order("o-1", Lane.POLL) is not None
-            assert budget.taken == [Lane.POLL] * 4  # the time, and three tries
+    with (
+        raw_server(in_turn(reply(503, "x"), CUT, reply(200, {"order": order("o-1")}))) as server,
+        venue_at(server.url, key, budget=budget) as venue,
+    ):
+        assert venue.order("o-1", Lane.POLL) is not None
+        assert budget.taken == [Lane.POLL] * 4  # the time, and three tries
     with raw_server(always(reply(503, "x"))) as server, venue_at(server.url, key) as venue:
         with pytest.raises(VenueUnavailable):
             venue.order("o-1", Lane.POLL)
@@ -157,11 +162,13 @@ def test_reads_are_tried_again_within_bounds_and_each_takes_from_the_budget(key:
 def test_T42_a_429_holds_everybody_back_and_its_wish_is_honoured(key: Path) -> None:
     budget = FreeBudget()
     limited = reply(429, {"errors": [{"id": "rate_limit_exceeded"}]}, headers={"Retry-After": "0.3"})
-    with raw_server(in_turn(limited, reply(200, {"order": order("o-1")}))) as server:
-        with venue_at(server.url, key, budget=budget) as venue:
-            began = time.monotonic()
-            assert venue.order("o-1", Lane.POLL) is not None
-            assert time.monotonic() - began >= 0.3
+    with (
+        raw_server(in_turn(limited, reply(200, {"order": order("o-1")}))) as server,
+        venue_at(server.url, key, budget=budget) as venue,
+    ):
+        began = time.monotonic()
+        assert venue.order("o-1", Lane.POLL) is not None
+        assert time.monotonic() - began >= 0.3
     assert budget.penalties == [0.3]
     long = reply(429, {"errors": [{"id": "rate_limit_exceeded"}]}, headers={"Retry-After": "60"})
     with raw_server(always(long)) as server, venue_at(server.url, key) as venue:
@@ -217,19 +224,23 @@ def test_T48_ids_nobody_asked_for_mean_that_the_filter_was_ignored(key: Path) ->
 
 
 def test_T48_ids_left_out_are_left_out(key: Path) -> None:
-    with raw_server(always(reply(200, {"orders": [order("o-1")], "has_next": False, "cursor": ""}))) as server:
-        with venue_at(server.url, key) as venue:
-            page = venue.orders_by_id(["o-1", "o-2"], Lane.POLL)
-            assert (len(page.orders), page.filter_ignored, page.next_cursor) == (1, False, None)
+    with (
+        raw_server(always(reply(200, {"orders": [order("o-1")], "has_next": False, "cursor": ""}))) as server,
+        venue_at(server.url, key) as venue,
+    ):
+        page = venue.orders_by_id(["o-1", "o-2"], Lane.POLL)
+        assert (len(page.orders), page.filter_ignored, page.next_cursor) == (1, False, None)
 
 
 def test_T27_filters_are_written_in_the_plural_and_cursors_encoded(key: Path) -> None:
     start = datetime(2026, 3, 1, 12, 0, 0, 5, UTC)
-    with raw_server(always(reply(200, {"orders": [], "fills": [], "has_next": False}))) as server:
-        with venue_at(server.url, key) as venue:
-            venue.orders_created(start, start + timedelta(hours=1), Lane.DEEP, cursor="a b+/=&x", limit=7)
-            venue.fills_of(["o-1"], Lane.POLL)
-            venue.fills_booked(start, start + timedelta(hours=1), Lane.DEEP, cursor="9")
+    with (
+        raw_server(always(reply(200, {"orders": [], "fills": [], "has_next": False}))) as server,
+        venue_at(server.url, key) as venue,
+    ):
+        venue.orders_created(start, start + timedelta(hours=1), Lane.DEEP, cursor="a b+/=&x", limit=7)
+        venue.fills_of(["o-1"], Lane.POLL)
+        venue.fills_booked(start, start + timedelta(hours=1), Lane.DEEP, cursor="9")
     orders, fills, booked = (one.query for one in server.got if not one.path.endswith("/time"))
     assert orders == {
         "start_date": ["2026-03-01T12:00:00.000005Z"],
@@ -280,10 +291,12 @@ def test_T38_a_key_refused_twice_is_refused(key: Path) -> None:
 
 
 def test_T26_a_401_makes_the_clock_be_measured_again(key: Path) -> None:
-    with raw_server(in_turn(reply(401, "Unauthorized"), reply(200, {"order": order("o-1")}))) as server:
-        with venue_at(server.url, key) as venue:
-            assert venue.order("o-1", Lane.SYNC) is not None
-            assert len(server.of("GET", "/time")) == 2
+    with (
+        raw_server(in_turn(reply(401, "Unauthorized"), reply(200, {"order": order("o-1")}))) as server,
+        venue_at(server.url, key) as venue,
+    ):
+        assert venue.order("o-1", Lane.SYNC) is not None
+        assert len(server.of("GET", "/time")) == 2
 
 
 def test_a_missing_permission_is_said_at_once(key: Path) -> None:
@@ -307,11 +320,13 @@ def test_T46_an_answer_is_dated_within_a_second_of_the_venues_date(key: Path) ->
 
 def test_a_venue_without_a_clock_of_its_own_is_read_by_its_dates(key: Path) -> None:
     clock = VirtualClock()
-    with raw_server(always(reply(404, NOT_FOUND)), tells_time=False) as server:
-        with venue_at(server.url, key, clock=clock) as venue:
-            offset = venue.offset()
-            assert abs(clock.now().timestamp() + offset.seconds - time.time()) < 1.6
-            assert offset.error <= 1.0
+    with (
+        raw_server(always(reply(404, NOT_FOUND)), tells_time=False) as server,
+        venue_at(server.url, key, clock=clock) as venue,
+    ):
+        offset = venue.offset()
+        assert abs(clock.now().timestamp() + offset.seconds - time.time()) < 1.6
+        assert offset.error <= 1.0
 
 
 def test_products_are_remembered_for_a_short_while(key: Path) -> None:
@@ -348,11 +363,13 @@ def test_balances_are_paged_and_summed_exactly(key: Path) -> None:
         "2": {"accounts": [account("USD", "5"), account("BTC", "0.00000000001")], "has_next": True, "cursor": "3"},
         "3": {"accounts": [], "has_next": True, "cursor": "2"},
     }
-    with raw_server(lambda got: reply(200, pages[got.query.get("cursor", [None])[0]])) as server:
-        with venue_at(server.url, key) as venue:
-            told = {one.currency: one.available for one in venue.balances(Lane.LIGHT)}
-            assert told == {"BTC": Decimal("1" * 30 + ".10000000001"), "USD": Decimal(5)}
-            assert len(server.of("GET", "/accounts")) == 3, "cursors that go round in a circle end it"
+    with (
+        raw_server(lambda got: reply(200, pages[got.query.get("cursor", [None])[0]])) as server,
+        venue_at(server.url, key) as venue,
+    ):
+        told = {one.currency: one.available for one in venue.balances(Lane.LIGHT)}
+        assert told == {"BTC": Decimal("1" * 30 + ".10000000001"), "USD": Decimal(5)}
+        assert len(server.of("GET", "/accounts")) == 3, "cursors that go round in a circle end it"
 
 
 def test_a_preview_that_is_refused_is_a_preview(key: Path) -> None:

@@ -115,13 +115,15 @@ def test_T16_a_reused_connection_that_is_reset_leaves_the_outcome_unknown(key: P
 
 
 def test_a_kept_connection_that_the_venue_closed_is_not_used_for_an_order(key: Path) -> None:
-    with raw_server(
-        lambda got: ACCEPTED if got.method == "POST" else reply(404, {"error": "NOT_FOUND"}, then="close")
-    ) as server:
-        with venue_at(server.url, key) as venue:
-            venue.order("o-1", Lane.SYNC)
-            assert place(venue).kind is AnswerKind.ACCEPTED
-            assert len(server.of("POST", "/orders")) == 1
+    with (
+        raw_server(
+            lambda got: ACCEPTED if got.method == "POST" else reply(404, {"error": "NOT_FOUND"}, then="close")
+        ) as server,
+        venue_at(server.url, key) as venue,
+    ):
+        venue.order("o-1", Lane.SYNC)
+        assert place(venue).kind is AnswerKind.ACCEPTED
+        assert len(server.of("POST", "/orders")) == 1
 
 
 def test_a_refused_connection_is_proof_that_nothing_was_sent(key: Path) -> None:

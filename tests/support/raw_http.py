@@ -126,15 +126,20 @@ def time_answer() -> Answer:
     return reply(200, {"epochSeconds": str(millis // 1000), "epochMillis": str(millis)})
 
 
+def _listening() -> socket.socket:
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.bind(("127.0.0.1", 0))
+    listening.listen(32)
+    return listening
+
+
 @contextmanager
 def raw_server(
     behave: Callable[[Got], Answer], *, tls: ssl.SSLContext | None = None, tells_time: bool = True
 ) -> Iterator[RawServer]:
     server = RawServer(behave, tells_time=tells_time, scheme="https" if tls else "http")
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listening.bind(("127.0.0.1", 0))
-    listening.listen(32)
+    listening = _listening()
     server.port = listening.getsockname()[1]
     threads: list[threading.Thread] = []
     streams: list[socket.socket] = []

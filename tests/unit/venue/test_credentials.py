@@ -124,7 +124,7 @@ def test_T38_a_malformed_key_file_gives_one_line_and_no_secret(tmp_path: Path, w
 
 def test_a_key_file_that_is_not_there_or_no_file_is_a_settings_error(tmp_path: Path) -> None:
     for path in (tmp_path / "nowhere.json", tmp_path):
-        with pytest.raises(SettingsError, match="cannot be read|not a file"):
+        with pytest.raises(SettingsError, match=r"cannot be read|not a file"):
             load(path)
 
 

@@ -130,7 +130,7 @@ def test_the_same_frame_twice_gives_the_same_observations() -> None:
     raw = user(0, [{"type": "update", "orders": [order(1)]}])
     reader = FeedReader()
     first = reader.read(raw, HERE).messages[0]
-    again = [m for m in reader.read(raw, HERE).messages if isinstance(m, FrameSeen)][0]
+    again = next(m for m in reader.read(raw, HERE).messages if isinstance(m, FrameSeen))
     assert isinstance(first, FrameSeen)
     assert first.observations == again.observations
 
@@ -145,11 +145,21 @@ def test_T37_one_unreadable_order_in_a_message_loses_only_itself() -> None:
     assert [message.order_id for message in unreadable] == ["o-2", None]
 
 
-@pytest.mark.parametrize(
-    "raw",
-    ["", "{", "[]", "null", '"x"', "{}", '{"channel":"user","events":"x"}', '{"channel":"user","events":["x"]}', b"\xff\xfe",
-     '{"channel":"user","sequence_num":0,"events":[{"type":"update","orders":{"a":1}}]}'],
-)  # fmt: skip
+UNREADABLE = [
+    "",
+    "{",
+    "[]",
+    "null",
+    '"x"',
+    "{}",
+    '{"channel":"user","events":"x"}',
+    '{"channel":"user","events":["x"]}',
+    b"\xff\xfe",
+    '{"channel":"user","sequence_num":0,"events":[{"type":"update","orders":{"a":1}}]}',
+]
+
+
+@pytest.mark.parametrize("raw", UNREADABLE)
 def test_a_message_that_cannot_be_read_is_said_and_passed_over(raw: Any) -> None:
     reader = FeedReader()
     assert kinds(reader.read(raw, HERE)) == ["MessageUnreadable"]

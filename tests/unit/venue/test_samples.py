@@ -74,19 +74,22 @@ def test_the_recorded_order_and_its_fill_agree() -> None:
     assert only.trade_time == sold.last_fill_time
 
 
+ACCEPTED, REJECTED = AnswerKind.ACCEPTED, AnswerKind.REJECTED
+
+
 @pytest.mark.parametrize(
     ("name", "kind", "told"),
     [
-        ("real/create_order_success_2025_perp_market.json", AnswerKind.ACCEPTED, "5abcda4c-55de-4f6d-837e-7a7799bc5d52"),
-        ("real/create_order_success_2023_legacy_shape.json", AnswerKind.ACCEPTED, "52cfe5e2-0b29-4c19-a245-a6a773de5030"),
-        ("sandbox/create_order_success.json", AnswerKind.ACCEPTED, "f898eaf4-6ffc-47be-a159-7ff292e5cdcf"),
-        ("docs/create_order_success.json", AnswerKind.ACCEPTED, "11111-00000-000000"),
-        ("real/create_order_failure_stop_price.json", AnswerKind.REJECTED, "PREVIEW_STOP_PRICE_ABOVE_LAST_TRADE_PRICE"),
-        ("real/create_order_failure_2023_legacy_shape.json", AnswerKind.REJECTED, "UNSUPPORTED_ORDER_CONFIGURATION"),
-        ("docs/create_order_failure.json", AnswerKind.REJECTED, "UNSUPPORTED_ORDER_CONFIGURATION"),
-        ("handmade/quantconnect_create_order_failure_insufficient_fund.json", AnswerKind.REJECTED, "PREVIEW_INSUFFICIENT_FUND"),
+        ("real/create_order_success_2025_perp_market.json", ACCEPTED, "5abcda4c-55de-4f6d-837e-7a7799bc5d52"),
+        ("real/create_order_success_2023_legacy_shape.json", ACCEPTED, "52cfe5e2-0b29-4c19-a245-a6a773de5030"),
+        ("sandbox/create_order_success.json", ACCEPTED, "f898eaf4-6ffc-47be-a159-7ff292e5cdcf"),
+        ("docs/create_order_success.json", ACCEPTED, "11111-00000-000000"),
+        ("real/create_order_failure_stop_price.json", REJECTED, "PREVIEW_STOP_PRICE_ABOVE_LAST_TRADE_PRICE"),
+        ("real/create_order_failure_2023_legacy_shape.json", REJECTED, "UNSUPPORTED_ORDER_CONFIGURATION"),
+        ("docs/create_order_failure.json", REJECTED, "UNSUPPORTED_ORDER_CONFIGURATION"),
+        ("handmade/quantconnect_create_order_failure_insufficient_fund.json", REJECTED, "PREVIEW_INSUFFICIENT_FUND"),
     ],
-)  # fmt: skip
+)
 def test_answers_to_an_order(name: str, kind: AnswerKind, told: str) -> None:
     outcome = wire_answers.created(sample(name))
     assert outcome.kind is kind
