@@ -18,7 +18,8 @@ from tests.support.simulator_server import eventually, listening, token
 from tests.support.simulator_world import API, limit, market, sdk_client
 
 _BESIDE = Path(__file__).resolve().parents[2].parent / "shared" / "samples"
-SAMPLES = Path(os.environ.get("ORDERSYNC_SAMPLES") or _BESIDE)
+# Settings named ORDERSYNC_ are taken away before a test starts; those named ORDERSYNC_TEST_ stay.
+SAMPLES = Path(os.environ.get("ORDERSYNC_TEST_SAMPLES") or os.environ.get("ORDERSYNC_SAMPLES") or _BESIDE)
 pytestmark = pytest.mark.skipif(not SAMPLES.is_dir(), reason=f"no samples at {SAMPLES}")
 
 # Fields whose object is a map of other people's names, not a record.
