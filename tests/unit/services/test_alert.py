@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import time, timedelta
+from functools import partial
 
 import pytest
 
@@ -25,10 +26,10 @@ MINUTE, HOUR = 60, 3600
 class World:
     """A store, the alert rules over it, and a webhook that hears them."""
 
-    def __init__(self, path, hook, limits=None):
+    def __init__(self, path, hook, limits=None, open_at=None):
         self.clock = VirtualClock()
         self.chance = SeededChance()
-        self.store = ready_store(path / "store.db", self.clock, self.chance)
+        self.store = (open_at or partial(ready_store, path / "store.db"))(self.clock, self.chance)
         sinks = alert_sinks([hook.url])
         self.hook = hook
         self.book = IncidentBook(
