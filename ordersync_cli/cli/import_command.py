@@ -54,10 +54,10 @@ def import_(
 
 def _copy(run: Invocation, url: str, pairs: list[str], *, dry_run: bool) -> ImportResult:
     from ordersync_cli.services.importing import Importer, check_columns, read_mapping
-    from ordersync_cli.store.foreign_table import ForeignTable
+    from ordersync_cli.store.foreign_table import ForeignTable, identity_of
     from ordersync_cli.store.urls import locate
 
-    if locate(url) == locate(run.settings.database_url):
+    if identity_of(locate(url)) == identity_of(locate(run.settings.database_url)):
         raise UsageError(
             "The bot's database is the store itself; nothing was imported.",
             "Use --in-place to take its table over, or give another --database.",
@@ -158,7 +158,9 @@ def _say(run: Invocation, result: ImportResult) -> None:
     if result.problem_count > _MOST_SHOWN:
         output.note(f"… and {result.problem_count - _MOST_SHOWN} more; --json lists them.")
     if not result.dry_run:
-        database = f" --database {result.source}" if result.in_place else ""
+        named = run.settings.origins["database_url"].kind == "flag"
+        store = result.source if result.in_place else run.settings.shown_database if named else ""
+        database = f" --database {store}" if store else ""
         output.note(f"Next: ordersync reconcile{database}")
 
 

@@ -26,7 +26,7 @@ class ForeignTable:
     def __init__(self, url: str) -> None:
         self.at = locate(url)
         self.shown = self.at.shown
-        self.identity = _identity(self.at)
+        self.identity = identity_of(self.at)
         self._connection: Any = _open_postgres(self.at) if self.at.postgres else open_read_only(self.at)
         self._error: type[Exception] = postgres.driver().Error if self.at.postgres else sqlite3.Error
         try:
@@ -134,7 +134,8 @@ def _open_postgres(at: Location) -> Any:
     return connection
 
 
-def _identity(at: Location) -> str:
+def identity_of(at: Location) -> str:
+    """Tell a database from every other one, however its URL is spelled."""
     if at.path is not None:
         return f"sqlite:{at.path.resolve()}"
     given = postgres.driver().conninfo.conninfo_to_dict(at.conninfo)

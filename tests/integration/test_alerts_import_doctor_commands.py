@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import signal
 import sqlite3
+import sys
 from contextlib import closing
 
+import pexpect
 import pytest
 
 from ordersync_cli.__main__ import main
@@ -209,6 +211,25 @@ def test_import_of_what_is_not_there_says_so_in_one_line(call, tmp_path):
 
 def test_import_of_the_store_into_itself_is_refused(call, path):
     assert call("import", f"sqlite:///{path}")[0] == 2
+
+
+def test_import_shows_a_bar_and_asks_on_a_terminal(tmp_path):
+    file = bot(tmp_path)
+    command = ["-m", "ordersync_cli", "import", f"sqlite:///{file}", "--in-place"]
+    declined = pexpect.spawn(sys.executable, command, timeout=30, encoding="utf-8")
+    declined.expect(r"Add \d+ columns to the table .* \[y/N\]")
+    declined.sendline("n")
+    declined.expect(pexpect.EOF)
+    declined.close()
+    assert declined.exitstatus == 2
+    agreed = pexpect.spawn(sys.executable, command, timeout=30, encoding="utf-8")
+    agreed.expect(r"\[y/N\]")
+    agreed.sendline("y")
+    agreed.expect("Reading")
+    agreed.expect("3 of 3 rows taken over")
+    agreed.expect(pexpect.EOF)
+    agreed.close()
+    assert agreed.exitstatus == 0
 
 
 def test_doctor_of_a_fresh_simulated_store_is_well(call):
