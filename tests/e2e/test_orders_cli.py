@@ -1,0 +1,126 @@
+"""`list`, `show`, `cancel` and `resolve` as processes."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests.support.stage import FILL_SOON, Stage
+
+RESTING = ("buy", "BTC-USD", "--base-size", "0.001", "--limit", "1000", "--no-wait")
+
+
+def placed(stage: Stage, *words: str) -> dict[str, Any]:
+    done = stage.place(*words)
+    assert done.code == 0, done.err
+    return dict(done.document["trade"])
+
+
+def test_list_and_show_work_with_the_exchange_gone(stage: Stage) -> None:
+    first = placed(stage, "buy", "BTC-USD", "--quote-size", "25", "--bot-id", "7")
+    second = placed(stage, *RESTING)
+    stage.exchange.stop()
+    listed = stage.run("list", "--json").document["trades"]
+    assert [t["trade_id"] for t in listed] == [second["trade_id"], first["trade_id"]]
+    assert [t["bot_id"] for t in stage.run("list", "--bot-id", "7", "--json").document["trades"]] == [7]
+    assert len(stage.run("list", "--status", "pending", "--json").document["trades"]) == 1
+    assert len(stage.run("list", "--limit", "1", "--json").document["trades"]) == 1
+    for name in (first["order_id"], first["client_order_id"], str(first["trade_id"])):
+        shown = stage.run("show", name, "--json").document
+        assert shown["trade"]["order_id"] == first["order_id"]
+        assert shown["events"][0]["kind"] == "intent"
+    stage.exchange.start()
+
+
+def test_a_pipe_gets_tabs_and_no_escape_codes(stage: Stage) -> None:
+    placed(stage, "buy", "BTC-USD", "--quote-size", "25")
+    done = stage.run("list", FORCE_COLOR="1")
+    heading, row = done.out.splitlines()
+    assert heading.split("\t")[:4] == ["trade", "created", "bot", "product"]
+    assert len(row.split("\t")) == len(heading.split("\t"))
+    assert "\x1b" not in done.out
+
+
+def test_an_unknown_order_is_11(stage: Stage) -> None:
+    assert stage.run("show", "nothing", "--json").code == 11
+    assert stage.run("cancel", "nothing", "--json").code == 11
+    assert stage.run("list", "--status", "lost", "--json").code == 2
+
+
+def test_T31_an_accepted_cancel_is_cancelling_until_the_venues_word(stage: Stage) -> None:
+    trade = placed(stage, *RESTING)
+    done = stage.run("cancel", trade["order_id"], "--json")
+    assert done.code == 0, done.err
+    (result,) = done.document["results"]
+    assert result["result"] == "accepted"
+    assert result["trade"]["order_status"] in {"cancelling", "cancelled"}
+    assert result["trade"]["status"] == "pending"  # no fill, and only one look: not proven yet
+    passed = stage.run("reconcile", "--json")
+    assert passed.code == 0, passed.err
+    assert stage.differences() == []
+    (row,) = stage.rows()
+    assert (row["status"], row["order_status"]) == ("failed", "cancelled")
+
+
+def test_P04_a_cancel_that_came_too_late_ends_filled(stage: Stage) -> None:
+    stage.exchange.control.script(FILL_SOON)
+    trade = placed(stage, "buy", "BTC-USD", "--quote-size", "25", "--no-wait")
+    stage.exchange.control.advance(trade["order_id"])
+    done = stage.run("cancel", trade["order_id"], "--json")
+    (result,) = done.document["results"]
+    assert (done.code, result["result"]) == (5, "refused")
+    assert result["trade"]["order_status"] == "filled"
+    assert Decimal(result["trade"]["filled_size"]) > 0
+
+
+def test_cancelling_what_has_ended_does_nothing(stage: Stage) -> None:
+    trade = placed(stage, "buy", "BTC-USD", "--quote-size", "25")
+    done = stage.run("cancel", str(trade["trade_id"]), "--json")
+    assert (done.code, done.document["results"][0]["result"]) == (0, "ended_before")
+
+
+def test_a_cancel_without_an_order_id_is_stored_and_sent_once_it_is_known(stage: Stage) -> None:
+    stage.lose_answer()
+    stage.place("buy", "BTC-USD", "--base-size", "0.001", "--limit", "1000", "--client-order-id", "lost")
+    waiting = stage.run("cancel", "lost", "--json")
+    assert (waiting.code, waiting.document["results"][0]["result"]) == (8, "waiting")
+    stage.run("reconcile", "--json")
+    order_id = stage.orders("lost")[0]["order_id"]
+    stage.exchange.control.advance(order_id)
+    stage.run("reconcile", "--json")
+    assert stage.orders("lost")[0]["status"] == "CANCELLED"
+    assert stage.rows()[0]["order_status"] == "cancelled"
+
+
+def test_an_external_order_is_not_cancelled_through_this_store(stage: Stage) -> None:
+    placed(stage, "buy", "BTC-USD", "--quote-size", "25")
+    body = {
+        "client_order_id": "theirs",
+        "product_id": "BTC-USD",
+        "side": "BUY",
+        "order_configuration": {"limit_limit_gtc": {"base_size": "0.001", "limit_price": "1000", "post_only": False}},
+    }
+    order_id = stage.exchange.control.place_elsewhere(body)["success_response"]["order_id"]
+    assert stage.run("cancel", order_id, "--json").code == 10
+    assert stage.orders("theirs")[0]["status"] == "OPEN"
+
+
+def test_resolve_settles_by_hand_with_a_reason_and_the_venue_outranks_it(stage: Stage) -> None:
+    trade = placed(stage, *RESTING)
+    assert stage.run("resolve", "1", "--as", "cancelled", "--reason", " ", "--json").code == 2
+    assert stage.run("resolve", "1", "--as", "open", "--reason", "x", "--json").code == 2
+    done = stage.run("resolve", trade["order_id"], "--as", "cancelled", "--reason", "gone at the venue", "--json")
+    assert (done.code, done.document["status_change"]) == (0, "pending → failed")
+    stage.run("sync", trade["order_id"], "--json")
+    assert stage.rows()[0]["order_status"] == "open"
+    assert stage.rows()[0]["status"] == "pending"
+
+
+@pytest.mark.parametrize("word", ["list", "show", "cancel", "resolve", "freeze", "unfreeze", "place", "demo"])
+def test_every_command_has_help_with_an_example_of_its_options(stage: Stage, word: str) -> None:
+    done = stage.run(word, "--help")
+    assert done.code == 0
+    assert "--database" in done.out
+    assert "ORDERSYNC_DATABASE_URL" in done.out
