@@ -16,7 +16,7 @@ def has_calmed(transaction: Transaction, incident: Incident, situation: Situatio
     if incident.rule == "unknown_venue_status":
         return _word_is_known(incident, situation)
     if incident.rule == "drift_found":
-        modes = ("light", "deep")
+        modes: tuple[str, ...] = ("light", "deep")
         again = any(_ran_since(transaction, mode, incident, in_sync=False) for mode in modes)
         in_sync = any(_ran_since(transaction, mode, incident, in_sync=True) for mode in modes)
         return in_sync or (again and _calm_for(incident, situation, limits.calm))
