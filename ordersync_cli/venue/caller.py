@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from ordersync_cli.clock import Chance, Clock
 from ordersync_cli.errors import (
-    BudgetExhausted,
     CredentialsRefused,
     SettingsError,
     UnreadableAnswer,
@@ -18,26 +17,15 @@ from ordersync_cli.errors import (
 from ordersync_cli.services.ports import Budget, ClockOffset, Lane
 from ordersync_cli.venue.http_errors import KeyRefused, error_of, retry_after
 from ordersync_cli.venue.redact import redacted
+from ordersync_cli.venue.retries import Retrier, Retries
 from ordersync_cli.venue.tokens import Signer
 from ordersync_cli.venue.transport import Lost, NotSent, Params, Reply, Transport
 from ordersync_cli.venue.wire_account import date_header, server_time
 from ordersync_cli.venue.wire_orders import Stamp
 from ordersync_cli.venue.wire_values import Json, WireError, parse_json
 
-T = TypeVar("T")
-
 PREFIX = "/api/v3/brokerage"
 _RUN_AGAIN = "Nothing is at stake; run it again."
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Retries:
-    """How often and how long a read is tried; waits in seconds, with jitter."""
-
-    attempts: int = 3
-    within: float = 8.0
-    first_wait: float = 0.1
-    longest_wait: float = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +53,18 @@ class Caller:
         self.budget = budget
         self._venue_clock = signer.clock
         self._clock = clock
-        self._chance = chance
-        self._retries = retries
+        self._retries = Retrier(retries, chance)
         self._measuring = threading.Lock()
 
     # ------------------------------------------------------------------ what lookups call
 
     def read(self, lane: Lane, path: str, params: Params, where: str) -> Answer:
         """Get something. Raises VenueUnavailable, CredentialsRefused, UnreadableAnswer or Refused."""
-        return self._retried(lambda: self._trusted(lane, "GET", path, params, where))
+        return self._retries.retried(lambda: self._trusted(lane, "GET", path, params, where))
 
     def ask(self, lane: Lane, path: str, data: Mapping[str, Any], where: str) -> Answer:
         """Post a question that changes nothing at the venue; retried like a read."""
-        return self._retried(lambda: self._trusted(lane, "POST", path, data, where))
+        return self._retries.retried(lambda: self._trusted(lane, "POST", path, data, where))
 
     def write(self, lane: Lane, path: str, data: Mapping[str, Any], where: str) -> Answer:
         """Post something that changes the venue: sent once, whatever comes back."""
@@ -94,7 +81,7 @@ class Caller:
         The budget is not asked: an order about to be signed never waits, and this request needs
         no key.
         """
-        self._retried(lambda: self._measured(None))
+        self._retries.retried(lambda: self._measured(None))
 
     def _measured(self, lane: Lane | None) -> None:
         if not self._venue_clock.doubtful:
@@ -170,46 +157,6 @@ class Caller:
             if self._venue_clock.doubtful:  # not even a Date header told it
                 self._translate(reply, "Server time")
                 raise UnreadableAnswer("The venue's clock cannot be read.", "ordersync doctor") from None
-
-    # ------------------------------------------------------------------ again
-
-    def _retried(self, attempt: Callable[[], T]) -> T:
-        try:
-            return attempt()
-        except VenueUnavailable as failure:
-            if self._retries.attempts <= 1 or self._wait_for(failure) is False:
-                raise
-            return self._again(attempt, failure)
-
-    def _again(self, attempt: Callable[[], T], failure: VenueUnavailable) -> T:
-        import stamina  # 25 ms that a run without trouble need not spend
-
-        stamina.instrumentation.set_on_retry_hooks([])  # it would log to stderr
-        first: VenueUnavailable | None = failure
-        for turn in stamina.retry_context(
-            on=self._wait_for,
-            attempts=self._retries.attempts,
-            timeout=self._retries.within,
-            wait_initial=self._retries.first_wait,
-            wait_max=self._retries.longest_wait,
-            wait_jitter=self._retries.first_wait,
-        ):
-            with turn:
-                if first is not None:
-                    known, first = first, None
-                    raise known
-                return attempt()
-        raise AssertionError("stamina ends by returning or raising")
-
-    def _wait_for(self, failure: BaseException) -> bool | float:
-        """Tell whether to try again, and after how long where the venue named it."""
-        if not isinstance(failure, VenueUnavailable) or isinstance(failure, BudgetExhausted):
-            return False
-        if failure.retry_after is None:
-            return True
-        if failure.retry_after > self._retries.within:
-            return False
-        return failure.retry_after + self._chance.uniform(0.0, self._retries.first_wait)
 
 
 def readable(reply: Reply, where: str) -> Json:

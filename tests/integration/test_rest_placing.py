@@ -18,8 +18,8 @@ from ordersync_cli.domain.observations import AnswerKind, PlaceAnswer
 from ordersync_cli.domain.orders import OrderRequest, OrderType, Side
 from ordersync_cli.errors import VenueUnavailable
 from ordersync_cli.services.ports import Lane
-from ordersync_cli.venue.caller import Retries
 from ordersync_cli.venue.rest import RestVenue, Tuning
+from ordersync_cli.venue.retries import Retries
 from ordersync_cli.venue.transport import Timeouts
 from tests.support.raw_http import CLOSE, CUT, HANG, Answer, Got, free_port, raw_server, reply, time_answer
 from tests.support.venue_kit import FreeBudget, venue_at, write_key

@@ -14,8 +14,8 @@ from ordersync_cli.domain.orders import OrderRequest, OrderType, Side
 from ordersync_cli.errors import CredentialsRefused, OrderRefused, UnreadableAnswer, VenueUnavailable
 from ordersync_cli.services.ports import Lane
 from ordersync_cli.simulator.server import SimulatorServer
-from ordersync_cli.venue.caller import Retries
 from ordersync_cli.venue.rest import RestVenue, Tuning
+from ordersync_cli.venue.retries import Retries
 from ordersync_cli.venue.transport import Timeouts
 from tests.support.venue_kit import KEY_NAME, ed25519_base64, venue_at, write_key
 

@@ -18,8 +18,8 @@ from ordersync_cli.clock import Chance, Clock, SystemChance, SystemClock
 from ordersync_cli.services.messages import Message
 from ordersync_cli.services.ports import Lane
 from ordersync_cli.venue import key_source, open_venue
-from ordersync_cli.venue.caller import Retries
 from ordersync_cli.venue.rest import RestVenue, Tuning
+from ordersync_cli.venue.retries import Retries
 from ordersync_cli.venue.transport import Timeouts
 
 KEY_NAME = "organizations/11111111-2222-3333-4444-555555555555/apiKeys/66666666-7777-8888-9999-000000000000"
