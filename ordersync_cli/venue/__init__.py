@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ordersync_cli.clock import Chance, Clock
-from ordersync_cli.services.ports import Budget
-
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ordersync_cli.clock import Chance, Clock
+    from ordersync_cli.services.ports import Budget
     from ordersync_cli.venue.credentials import CredentialSource
     from ordersync_cli.venue.feed import UserFeed
     from ordersync_cli.venue.feed_session import FeedTimings

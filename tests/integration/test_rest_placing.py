@@ -5,8 +5,10 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -23,6 +25,7 @@ from ordersync_cli.venue.retries import Retries
 from ordersync_cli.venue.transport import Timeouts
 from tests.support.raw_http import CLOSE, CUT, HANG, Answer, Got, free_port, raw_server, reply, time_answer
 from tests.support.venue_kit import FreeBudget, venue_at, write_key
+from tests.support.virtual_clock import VirtualClock
 
 ORDERS = "/api/v3/brokerage/orders"
 ORDER = OrderRequest(
@@ -126,6 +129,26 @@ def test_a_kept_connection_that_the_venue_closed_is_not_used_for_an_order(key: P
         assert len(server.of("POST", "/orders")) == 1
 
 
+def test_an_order_does_not_go_over_a_connection_that_lay_idle(key: Path) -> None:
+    """The venue may have closed it without our seeing it, and the outcome would be unknown."""
+    clock = VirtualClock()
+    with raw_server(posting(ACCEPTED)) as server, venue_at(server.url, key, clock=clock) as venue:
+        first, second = venue.sign(ORDER), venue.sign(ORDER)
+        venue.send(first, 1)
+        clock.advance(11)
+        venue.send(second, 1)
+        before, after = server.of("POST", "/orders")
+        assert before.connection != after.connection
+
+
+def test_a_bug_of_ours_while_sending_leaves_the_outcome_unknown(key: Path) -> None:
+    with raw_server(posting(ACCEPTED)) as server, venue_at(server.url, key) as venue:
+        signed = replace(venue.sign(ORDER), body={"price": object()})
+        told = venue.send(signed, 1)
+        assert told.kind is AnswerKind.UNKNOWN
+        assert server.of("POST", "/orders") == []
+
+
 def test_a_refused_connection_is_proof_that_nothing_was_sent(key: Path) -> None:
     with raw_server(posting(ACCEPTED)) as server:
         url = server.url
@@ -215,12 +238,8 @@ def test_signing_without_a_reachable_venue_is_unavailable_and_sends_nothing(key:
 
 
 def test_T26_a_machine_with_a_wrong_clock_signs_what_the_venue_takes(key: Path) -> None:
-    from tests.support.virtual_clock import VirtualClock
-
     clock = VirtualClock()  # months away from the server's own time
     with raw_server(posting(ACCEPTED)) as server, venue_at(server.url, key, clock=clock) as venue:
-        import time
-
         signed = venue.sign(ORDER)
         assert abs(signed.not_after.timestamp() - time.time() - 30) < 2.5
         assert abs(venue.offset().seconds) > 86_400
