@@ -50,6 +50,8 @@ def _is_due(work: Work, trade: Trade) -> bool:
         return False
     if standing.order_id is None or standing.terminal:
         return False
+    if standing.accepted_at is not None and cancel.requested_at < standing.accepted_at:
+        return True  # there was no order to cancel when it was wished: nobody has sent it
     return work.venue.now() - cancel.requested_at >= IN_FLIGHT
 
 

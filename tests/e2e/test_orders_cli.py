@@ -87,8 +87,7 @@ def test_a_cancel_without_an_order_id_is_stored_and_sent_once_it_is_known(stage:
     waiting = stage.run("cancel", "lost", "--json")
     assert (waiting.code, waiting.document["results"][0]["result"]) == (8, "waiting")
     stage.run("reconcile", "--json")
-    order_id = stage.orders("lost")[0]["order_id"]
-    stage.exchange.control.advance(order_id)
+    stage.exchange.control.advance(stage.orders("lost")[0]["order_id"])
     stage.run("reconcile", "--json")
     assert stage.orders("lost")[0]["status"] == "CANCELLED"
     assert stage.rows()[0]["order_status"] == "cancelled"
