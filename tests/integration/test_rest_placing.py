@@ -141,6 +141,19 @@ def test_an_order_does_not_go_over_a_connection_that_lay_idle(key: Path) -> None
         assert before.connection != after.connection
 
 
+@pytest.mark.parametrize("answer", [CUT, CLOSE, HANG])
+def test_T16_a_fresh_connection_that_was_cut_after_the_request_leaves_the_outcome_unknown(
+    key: Path, answer: Answer
+) -> None:
+    clock = VirtualClock()
+    with raw_server(posting(answer)) as server, venue_at(server.url, key, tuning=SHORT, clock=clock) as venue:
+        signed = venue.sign(ORDER)
+        clock.advance(11)  # the connection of GET /time is not used any more
+        assert venue.send(signed, 1).kind is AnswerKind.UNKNOWN
+        (sent,) = server.of("POST", "/orders")
+        assert sent.connection != server.got[0].connection
+
+
 def test_a_bug_of_ours_while_sending_leaves_the_outcome_unknown(key: Path) -> None:
     with raw_server(posting(ACCEPTED)) as server, venue_at(server.url, key) as venue:
         signed = replace(venue.sign(ORDER), body={"price": object()})
