@@ -18,7 +18,7 @@ _COLUMNS = ("incident", "rule", "severity", "state", "count", "opened", "last se
 _SHORT = 8
 
 
-@command("alerts list", shape={"incidents": [], "undelivered": {"count": None, "since": None}})
+@command("alerts list", shape={"incidents": [], "undelivered": {"count": None, "since": None, "sinks": {}}})
 def list_(
     run: Invocation,
     since: Annotated[
@@ -34,16 +34,19 @@ def list_(
             standing = {i.incident_id for i in found}
             found = [i for i in reading.incidents.between(since, now) if i.incident_id not in standing] + found
         count, waiting_since = reading.outbox.undelivered()
+        waiting = reading.outbox.waiting()
     found.sort(key=lambda i: i.opened_at)
-    run.document(
-        {"incidents": [incident_json(i) for i in found], "undelivered": {"count": count, "since": waiting_since}}
-    )
+    undelivered = {"count": count, "since": waiting_since, "sinks": waiting}
+    run.document({"incidents": [incident_json(i) for i in found], "undelivered": undelivered})
     if found:
         run.output.table(_COLUMNS, [_row(i) for i in found], title="Incidents")
     else:
         run.output.note("No incident is open.")
     if count and waiting_since is not None:
-        run.output.note(f"{count} messages are not delivered yet, the oldest since {waiting_since:%Y-%m-%d %H:%M:%S}Z.")
+        by_sink = ", ".join(f"{number} for {sink}" for sink, number in waiting.items())
+        run.output.note(
+            f"{count} messages are not delivered yet ({by_sink}), the oldest since {waiting_since:%Y-%m-%d %H:%M:%S}Z."
+        )
     return 0
 
 
@@ -65,15 +68,20 @@ def test(run: Invocation) -> int:
     return 0 if all(t["delivered"] for t in tried) else 10
 
 
-@command("alerts ack", shape={"acknowledged": []})
+@command("alerts ack", shape={"acknowledged": [], "given_up": None})
 def ack(
     run: Invocation,
     incident_ids: Annotated[
         list[str] | None, typer.Argument(metavar="[INCIDENT]...", help="Ids, or their first characters.")
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Every open incident.")] = False,
+    undelivered: Annotated[
+        str | None, typer.Option("--undelivered", metavar="ADDRESS", help="Let go of what waits for an address.")
+    ] = None,
 ) -> int:
     """Acknowledge incidents: they are not said again while their cause lasts."""
+    if undelivered is not None and not every and not incident_ids:
+        return _give_up(run, undelivered)
     if every == bool(incident_ids):
         raise UsageError("Name the incidents, or use --all.", "See `ordersync alerts list`.")
     with run.wiring.store.read() as reading:
@@ -83,6 +91,16 @@ def ack(
     run.document({"acknowledged": [incident_json(i) for i in acknowledged]})
     for incident in acknowledged:
         run.output.text(f"{incident.incident_id} {incident.rule} acknowledged")
+    return 0
+
+
+def _give_up(run: Invocation, sink: str) -> int:
+    with run.wiring.store.write() as writing:
+        count = writing.outbox.give_up(sink, run.clock.now())
+    if not count:
+        raise UsageError(f"Nothing waits for {sink!r}.", "See `ordersync alerts list`.")
+    run.document({"given_up": count})
+    run.output.text(f"{count} messages for {sink} are given up; it never got them")
     return 0
 
 

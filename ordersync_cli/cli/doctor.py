@@ -127,10 +127,12 @@ def _feed(run: Invocation) -> Check:
 
 def _deeds(run: Invocation) -> Iterator[Check]:
     from ordersync_cli.services import checkup
+    from ordersync_cli.services.deliver import NOTIFICATION
 
     settings, limits, now = run.settings, run.wiring.book.limits, run.clock.now()
     intervals = {"light": settings.light_every.total_seconds(), "deep": settings.deep_every.total_seconds()}
 
+    sinks = {*run.wiring.alert_sinks, *({NOTIFICATION} if settings.webhook_url else set())}
     with run.wiring.store.read() as reading:
         yield checkup.passes_are_recent(reading, now, intervals, limits)
-        yield checkup.outbox_is_empty(reading, now, limits)
+        yield checkup.outbox_is_empty(reading, now, limits, sinks)

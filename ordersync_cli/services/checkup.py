@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -172,8 +172,8 @@ def passes_are_recent(reading: Transaction, at: datetime, intervals: Mapping[str
     return Check(name="passes", status=OK, message=f"the last good {' and '.join(modes)} passes are recent")
 
 
-def outbox_is_empty(reading: Transaction, at: datetime, limits: AlertLimits) -> Check:
-    """Tell whether alerts and notifications are delivered."""
+def outbox_is_empty(reading: Transaction, at: datetime, limits: AlertLimits, sinks: Collection[str]) -> Check:
+    """Tell whether alerts and notifications are delivered; ``sinks`` are those that are set here."""
     count, since = reading.outbox.undelivered()
     waits = (at - since).total_seconds() if since is not None else 0.0
     if not count:
@@ -181,10 +181,9 @@ def outbox_is_empty(reading: Transaction, at: datetime, limits: AlertLimits) -> 
     message = f"{count} alerts and notifications are undelivered, the oldest for {waits:.0f} s"
     if waits <= limits.outbox_undelivered:
         return Check(name="outbox", status=OK, message=message)
-    return Check(
-        name="outbox",
-        status=FAILED,
-        message=message,
-        remedy="run `ordersync alerts test`; watch and reconcile deliver, to the addresses that they are given",
-        exit_code=_BREAKS_REMAIN,
-    )
+    remedy = "run `ordersync alerts test`; watch and reconcile deliver, to the addresses that they are given"
+    gone = sorted(reading.outbox.waiting().keys() - set(sinks))
+    if gone:
+        message += f"; no address is set here for {', '.join(gone)}"
+        remedy = f"set it again, or let go of what waits for it: ordersync alerts ack --undelivered {gone[0]}"
+    return Check(name="outbox", status=FAILED, message=message, remedy=remedy, exit_code=_BREAKS_REMAIN)

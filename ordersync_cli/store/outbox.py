@@ -65,6 +65,18 @@ class Outbox:
         count, oldest = self._sql.rows(text)[0]
         return int(count), self._sql.values.moment(oldest)
 
+    def waiting(self) -> dict[str, int]:
+        """Count what waits for each sink."""
+        text = "SELECT sink, COUNT(*) FROM outbox WHERE delivered_at IS NULL GROUP BY sink ORDER BY sink"
+        return {str(sink): int(count) for sink, count in self._sql.rows(text)}
+
+    def give_up(self, sink: str, at: datetime) -> int:
+        """Stop waiting for a sink that will not come back; returns how many messages it never got."""
+        return self._sql.run(
+            "UPDATE outbox SET delivered_at = ?, problem = 'given up' WHERE sink = ? AND delivered_at IS NULL",
+            (self._sql.values.time(at), sink),
+        )
+
 
 def _delivery(row: Row | Sequence[Any], values: Values) -> Delivery:
     delivery_id, event_id, sink, key, body, created_at, attempts, due_at = row

@@ -105,6 +105,14 @@ def test_alerts_ack_of_nothing_is_a_usage_error(call, incident, words):
     assert "alerts list" in err
 
 
+def test_what_waits_for_an_address_that_is_gone_can_be_let_go(call, incident):
+    assert json.loads(call("alerts", "list", "--json")[1])["undelivered"]["sinks"] == {"log": 1}
+    assert call("alerts", "ack", "--undelivered", "nobody")[0] == 2
+    code, out, _ = call("alerts", "ack", "--undelivered", "log", "--json")
+    assert (code, json.loads(out)["given_up"]) == (0, 1)
+    assert json.loads(call("alerts", "list", "--json")[1])["undelivered"]["count"] == 0
+
+
 def test_alerts_test_reaches_every_address_and_says_which_did_not_answer(call, monkeypatch):
     with listening() as good, listening(status=500) as bad:
         monkeypatch.setenv("ORDERSYNC_ALERT_URLS", f"{good.url}/hook, slack+{bad.url}/secret-hook")

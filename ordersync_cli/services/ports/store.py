@@ -106,6 +106,14 @@ class Outbox(Protocol):
         """Mark a try as failed, and when to try again."""
         ...
 
+    def waiting(self) -> dict[str, int]:
+        """Count what waits for each sink."""
+        ...
+
+    def give_up(self, sink: str, at: datetime) -> int:
+        """Stop waiting for a sink that will not come back; returns how many messages it never got."""
+        ...
+
     def undelivered(self) -> tuple[int, datetime | None]:
         """Count what waits, and tell since when the oldest does."""
         ...

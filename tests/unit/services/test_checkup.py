@@ -226,7 +226,7 @@ def test_passes_older_than_due_fail_and_none_at_all_is_a_warning(store, clock):
 def test_what_waits_for_delivery_fails_after_its_limit(store, clock):
     def look():
         with store.read() as reading:
-            return checkup.outbox_is_empty(reading, clock.now(), LIMITS)
+            return checkup.outbox_is_empty(reading, clock.now(), LIMITS, ["log"])
 
     assert look().status == OK
     with store.write() as writing:
@@ -234,3 +234,4 @@ def test_what_waits_for_delivery_fails_after_its_limit(store, clock):
     assert look().status == OK
     clock.advance(61)
     assert (look().status, look().exit_code) == (FAILED, 10)
+    assert "--undelivered s" in look().remedy
