@@ -150,7 +150,7 @@ DEATHS: dict[str, Callable[[Line], None]] = {
         [line.update(order(f"burst-{number}")) for number in range(200)],
         line.connection.close(1011),
     ),  # type: ignore[dict-item]
-    "silence": lambda line: time.sleep(3),
+    "silence": lambda line: line.connection.recv(),  # for ever, unless the client goes
     "an error message": lambda line: (line.raw('{"type":"error","message":"failure to subscribe"}'), time.sleep(2)),  # type: ignore[dict-item]
 }
 
