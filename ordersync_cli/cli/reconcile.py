@@ -207,7 +207,9 @@ def exit_code_of(failure: BaseException) -> int:
         return failure.exit_code
     if isinstance(failure, KeyboardInterrupt):  # a subclass of it is a termination
         return 130 if type(failure) is KeyboardInterrupt else 143
-    return 1
+    from ordersync_cli.services.pulse import Overrun
+
+    return 6 if isinstance(failure, Overrun) else 1
 
 
 def _error(report: PassReport) -> dict[str, Any] | None:
@@ -237,15 +239,17 @@ def _hard_limit(limit: timedelta | None) -> Iterator[None]:
     if limit is None or threading.current_thread() is not threading.main_thread():
         yield
         return
-    from ordersync_cli.services.pulse import time_is_over
+    from ordersync_cli.services.pulse import Overrun, time_is_over
 
     def over(*_: object) -> NoReturn:
-        raise time_is_over()
+        raise Overrun
 
     before = signal.signal(signal.SIGALRM, over)
     signal.setitimer(signal.ITIMER_REAL, max(0.001, limit.total_seconds()))
     try:
         yield
+    except Overrun:
+        raise time_is_over() from None
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)

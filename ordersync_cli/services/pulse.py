@@ -29,6 +29,10 @@ class TimeIsOver(OrdersyncError):
     kind = "max_runtime"
 
 
+class Overrun(BaseException):
+    """The hard limit struck in the middle of a step; no `except Exception` on the way may take it for less."""
+
+
 def time_is_over() -> TimeIsOver:
     """Make the error of a pass that reached its limit."""
     return TimeIsOver(
@@ -56,8 +60,11 @@ class Pulse:
     stopping: Callable[[], bool] = never
     deadline: float | None = None  # monotonic
     _beaten: float = field(default=float("-inf"), init=False)
-    _stepped: float = field(default=0.0, init=False)
+    _stepped: float = field(init=False)
     _lost: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
+        self._stepped = self.clock.monotonic()
 
     def step(self) -> None:
         """Beat, if a second has passed. Raises LeaseLost, PassStopped or TimeIsOver."""

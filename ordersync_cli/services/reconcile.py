@@ -19,7 +19,7 @@ from ordersync_cli.services.light import LightPass
 from ordersync_cli.services.pass_report import PassReport
 from ordersync_cli.services.ports import Lane, Lease, Run, Store, Venue
 from ordersync_cli.services.preparing import Means, prepare
-from ordersync_cli.services.pulse import Pulse, never
+from ordersync_cli.services.pulse import Overrun, Pulse, never, time_is_over
 from ordersync_cli.services.record import Recorder
 from ordersync_cli.services.work import Work
 
@@ -204,6 +204,8 @@ def write_failure(store: Store, run: Run, lease: Lease | None, failure: BaseExce
 
 
 def _ending(failure: BaseException) -> tuple[int, str]:
+    if isinstance(failure, Overrun):
+        failure = time_is_over()
     if isinstance(failure, OrdersyncError):
         return failure.exit_code, failure.message
     if isinstance(failure, KeyboardInterrupt):  # a subclass of it is a termination
