@@ -25,6 +25,7 @@ INTENT_LIST_LATER = 10.0  # the same once it is older than 10 s; the light pass 
 LIST_OVERLAP = timedelta(seconds=60)
 FILLS_AFTER = 0.1  # seconds after an end, so that several orders share one request
 FILLS_AGAIN = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)  # List Fills lags Get Order (trap T03)
+REMEMBERED = 5_000  # orders of which a 404 is remembered
 ORPHANS_FOR = timedelta(hours=1)  # an older intent without an order is for the light and deep pass
 MISSING_AGAIN = (0.5, 1.0, 2.0, 5.0, 15.0, 30.0)  # seconds before an id that said 404 is asked for again (trap T15)
 
@@ -116,6 +117,8 @@ class Agenda:
                 if not failed:
                     self._missing.pop(order_id, None)
                 continue
+            if len(self._missing) > REMEMBERED:
+                self._missing.clear()
             wish = self._missing.setdefault(order_id, _Wish(mono))
             wish.due = mono + MISSING_AGAIN[min(wish.tries, len(MISSING_AGAIN) - 1)]
             wish.tries += 1

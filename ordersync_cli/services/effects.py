@@ -22,6 +22,7 @@ def apply(state: WatchState, committed: Committed) -> None:
     if state.health.live:
         for change in committed.by_looks:
             _compare(state, change, mono)
+    state.purposes.clear()
     if committed.events:
         state.own_events.update(event.event_id for event in committed.events)
         state.touched = True

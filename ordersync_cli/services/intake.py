@@ -71,7 +71,8 @@ class Intake:
 
     def commit(self, mono: float, *, everything: bool = False) -> Committed:
         """Commit what is there, with what was set aside when that is due; raises StoreError."""
-        if self._quiet and (everything or (self._quiet_since is not None and mono - self._quiet_since >= QUIET_EVERY)):
+        due = self.next_due()
+        if self._quiet and (everything or (due is not None and mono >= due)):
             self._looks.extend(self._quiet.values())
             self._quiet.clear()
             self._quiet_since = None

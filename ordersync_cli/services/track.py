@@ -16,7 +16,7 @@ from ordersync_cli.services.watch_state import WatchState
 
 QUESTIONS_AT_ONCE = 3
 LONGEST_WAIT = 1.0  # seconds
-TICK = 0.001  # seconds: so that what is due has really come when the wait is over
+TICK = 0.001  # seconds: what is due has really come when the wait is over, and no mistake can make the loop spin
 SHOW_EVERY = 0.25  # seconds between two pictures for the screen
 STORE_RETRY = 0.5  # seconds after the store refused a batch
 STORE_PATIENCE = 60.0  # seconds of a store that takes nothing, then exit 9
@@ -102,8 +102,8 @@ class Tracker:
             self._ask(state.clock.monotonic())
 
     def _refresh(self, mono: float) -> None:
-        age = mono - self.state.refresh_from
-        if (self.state.touched and age >= AT_MOST_EVERY) or age >= AT_LEAST_EVERY:
+        last = self.state.refresh_from
+        if (self.state.touched and mono >= last + AT_MOST_EVERY) or mono >= last + AT_LEAST_EVERY:
             refresh(self.state, self._tail)
 
     def _change_role(self) -> None:
@@ -170,8 +170,7 @@ class Tracker:
             due = state.agenda.next_due(state.venue_now(), mono, live=state.health.live)
             due = due if state.reach.reachable else 0.0
             times.append(max(due, state.reach.wait(mono)))
-        left = min(times)
-        return left + TICK if left > 0.0 else 0.0
+        return max(0.0, min(times)) + TICK
 
     def _over(self) -> int | None:
         """Tell the exit code when the plan is fulfilled, its time is up, or somebody said stop."""
@@ -182,7 +181,7 @@ class Tracker:
         if state.plan.until_idle and idle:
             return 0
         run_for = state.plan.run_for
-        if run_for is not None and state.clock.monotonic() - state.started_mono >= run_for:
+        if run_for is not None and state.clock.monotonic() >= state.started_mono + run_for:
             return 13 if state.plan.until_idle else 0
         return None
 

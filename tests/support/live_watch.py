@@ -21,7 +21,7 @@ from ordersync_cli.services.crew import DrivingCrew
 from ordersync_cli.services.inbox import BoundedInbox
 from ordersync_cli.services.messages import StopAsked
 from ordersync_cli.services.poll import PollThreads
-from ordersync_cli.services.ports import Feed, TradeFilter, Venue
+from ordersync_cli.services.ports import Feed, Store, TradeFilter, Venue
 from ordersync_cli.services.record import Recorder
 from ordersync_cli.services.touching import StoreWatch
 from ordersync_cli.services.track import Tracker
@@ -35,15 +35,19 @@ from tests.support.watch_world import Recording
 class Books:
     """The store as other processes use it: orders placed at the simulator and written as `place` does."""
 
-    def __init__(self, server: SimulatorServer, path: Path, *, requests_per_second: float = 50.0) -> None:
+    def __init__(self, server: SimulatorServer, path: Path | str, *, requests_per_second: float = 50.0) -> None:
         self.clock = SystemClock()
         self.chance = SystemChance(1)
         self.server = server
-        self.store = open_store(
-            f"sqlite:///{path}", clock=self.clock, chance=self.chance, requests_per_second=requests_per_second
-        )
+        self.url = path if isinstance(path, str) else f"sqlite:///{path}"
+        self._rate = requests_per_second
+        self.store = self.open()
         self.recorder = Recorder(store=self.store, clock=self.clock)
         self._placed = 0
+
+    def open(self) -> Store:
+        """Open the store once more, as another process would."""
+        return open_store(self.url, clock=self.clock, chance=self.chance, requests_per_second=self._rate)
 
     def place(self, count: int = 1, *, product_id: str = "BTC-USD") -> list[str]:
         """Place resting orders that fill only when told to."""
@@ -110,7 +114,9 @@ class LiveWatch:
         self.inbox = BoundedInbox()
         self.audience = Recording()
         self.failure: BaseException | None = None
-        clock, chance, store = books.clock, books.chance, books.store
+        self.ws_url = books.server.ws_url
+        clock, chance, store = books.clock, books.chance, books.open()
+        self._store = store
         book = IncidentBook(chance=chance)
         announce = Announcer(clock=clock, book=book)
         crew = DrivingCrew(
@@ -137,7 +143,7 @@ class LiveWatch:
         return open_venue(
             rest_url=server.rest_url,
             source=key_source(key_file=server.key_file),
-            budget=self.books.store.budget,
+            budget=self._store.budget,
             clock=self.books.clock,
             chance=self.books.chance,
         )
@@ -145,7 +151,7 @@ class LiveWatch:
     def _feed(self) -> Feed:
         return open_feed(
             self._venue(),  # type: ignore[arg-type]
-            ws_url=self.books.server.ws_url,
+            ws_url=self.ws_url,
             clock=self.books.clock,
             chance=self.books.chance,
         )
@@ -165,6 +171,7 @@ class LiveWatch:
         self._thread.join(10)
         self.inbox.close()
         self._touching.stop()
+        self._store.close()
         assert not self._thread.is_alive()
         if self.failure is not None:
             raise self.failure
