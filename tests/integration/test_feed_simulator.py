@@ -125,8 +125,11 @@ def test_T22_each_close_code_is_survived(scene: Scene, code: int) -> None:
 @pytest.mark.parametrize("kind", ["cut", "silence", "no_heartbeats"])
 def test_T22_a_connection_that_dies_without_a_word_is_found_out(scene: Scene, kind: str) -> None:
     scene.live()
-    scene.exchange.control.fault(target="ws", kind=kind, count=1)
-    scene.live(count=2)
+    messages = 1 if kind == "cut" else 3  # three heartbeats that do not come are more than 2.2 s
+    scene.exchange.control.fault(target="ws", kind=kind, channel="heartbeats", count=messages)
+    down: Any = scene.inbox.wait_for(_is(FeedState.DOWN))
+    assert ("lost" if kind == "cut" else "no heartbeat") in down.reason
+    scene.inbox.wait_for(lambda m: isinstance(m, FeedChanged) and m.state is FeedState.LIVE and m.at > down.at)
     order_id = scene.place("after-the-silence")
     scene.wait_for_word(order_id, "FILLED")
 
