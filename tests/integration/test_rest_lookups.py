@@ -180,14 +180,17 @@ def test_T42_a_429_holds_everybody_back_and_its_wish_is_honoured(key: Path) -> N
 
 class EmptyBudget(FreeBudget):
     def take(self, lane: Lane) -> None:
+        super().take(lane)
         raise BudgetExhausted("nothing left")
 
 
 def test_an_empty_budget_is_not_asked_again_and_sends_nothing(key: Path) -> None:
-    with raw_server(always(reply(404, NOT_FOUND))) as server, venue_at(server.url, key, budget=EmptyBudget()) as venue:
+    budget = EmptyBudget()
+    with raw_server(always(reply(404, NOT_FOUND))) as server, venue_at(server.url, key, budget=budget) as venue:
         with pytest.raises(BudgetExhausted):
             venue.order("o-1", Lane.DEEP)
         assert server.got == []
+    assert budget.taken == [Lane.DEEP]
 
 
 def test_a_cancel_and_nothing_else_that_changes_the_venue_is_tried_again(key: Path) -> None:
