@@ -148,6 +148,7 @@ class Once:
             clock=wiring.clock,
             chance=wiring.chance,
             beating=True,
+            audit_sample=wiring.settings.audit_sample,
         )
 
     def _told_before(self, outage: VenueUnavailable) -> int:

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from ordersync_cli.domain.orders import OrderStatus, Origin, Status
+from ordersync_cli.domain.orders import OrderStatus, Status
 from ordersync_cli.domain.view import TradeView
 from ordersync_cli.services.adoption import adopt
-from ordersync_cli.services.audits import Audit, save_audit
+from ordersync_cli.services.auditing import AUDIT_OLD, audit
 from ordersync_cli.services.external import External
-from ordersync_cli.services.light import LightPass, missing_at_venue, read_views
+from ordersync_cli.services.light import LightPass, missing_at_venue
 from ordersync_cli.services.listing import Last, list_booked, list_created, look_up
 from ordersync_cli.services.ports import FillPage, TradeFilter, Transaction
 from ordersync_cli.services.witness import Witness
@@ -24,12 +24,7 @@ OVERLAP = timedelta(minutes=10)
 LONG_WINDOW = timedelta(days=7)
 LONG_EVERY = timedelta(days=1)
 BEFORE_INTENT = timedelta(minutes=5)  # clocks: an order is never created earlier than this before its attempt
-AUDIT_RECENT = 100  # trades drawn from those touched within a day
-AUDIT_OLD = 50  # and from all the others
-AUDIT_PENDING = 50
-DAY = timedelta(days=1)
 KEPT_AT_MOST = 100_000  # external orders
-AGES = timedelta(days=36_500)
 _LONG_AT = "deep_long_at"
 
 
@@ -40,6 +35,7 @@ class DeepPass:
     work: Work
     since: datetime | None = None
     adopt: bool = False
+    sample: int = AUDIT_OLD
     external: External = field(init=False)
     witness: Witness = field(init=False)
 
@@ -50,7 +46,7 @@ class DeepPass:
     def run(self) -> None:
         """Run the pass. Raises what its first failed look-up raised; all before it is committed."""
         end = self.work.venue.now()
-        self._audit()
+        audit(self.work, self.sample)
         LightPass(work=self.work).run()
         start = self._read_orders(end)
         self._read_fills(end)
@@ -60,38 +56,6 @@ class DeepPass:
             adopt_kept(self.work, self.external.order_ids)
         self.witness.note()
         self._remember_long(end)
-
-    # ------------------------------------------------------------------ the audit
-
-    def _audit(self) -> None:
-        """Draw trades without replacement and hold them against the venue before anything is repaired."""
-        drawn = self._draw()
-        orders = {v.order_id: v.trade_id for v in read_views(self.work, drawn) if v.order_id is not None}
-        answered: set[int] = set()
-        for part, _ in look_up(self.work, list(orders)):
-            answered.update(orders[o.order_id] for o in part.orders if o.order_id in orders)
-        if not answered:
-            return
-        audit = Audit(
-            at=self.work.clock.now(),
-            audited=frozenset(answered),
-            differed=frozenset(answered & self.work.tally.differed),
-        )
-        self.work.tally.checked |= answered
-        with self.work.store.write() as transaction:
-            save_audit(transaction, self.work.run_id, audit)
-
-    def _draw(self) -> list[int]:
-        at = self.work.clock.now()
-        draw = int(self.work.chance.uniform(0, 2**31))
-        with self.work.store.read() as transaction:
-            recent = transaction.trades.sample_terminal(at - DAY, AUDIT_RECENT, draw)
-            old = transaction.trades.sample_terminal(at - AGES, AUDIT_RECENT + AUDIT_OLD, draw + 1)
-            pending = self.work.chance.sample(transaction.trades.pending_ids(), AUDIT_PENDING)
-            known = transaction.trades.load(pending, lock=False)
-        ours = [i for i in pending if i in known and known[i].origin is not Origin.IMPORTED]
-        older = [i for i in old if i not in set(recent)][:AUDIT_OLD]
-        return [*recent, *older, *ours]
 
     # ------------------------------------------------------------------ the venue's books
 

@@ -11,13 +11,12 @@ from dataclasses import dataclass, field
 
 from ordersync_cli.clock import Clock
 from ordersync_cli.domain.observations import FillsSeen, OrderSeen
-from ordersync_cli.domain.orders import Fill
 from ordersync_cli.errors import OrderRefused, UnreadableAnswer
-from ordersync_cli.services.ports import FillPage, Lane, OrderPage, Quarantined, Venue
+from ordersync_cli.services.fill_looks import all_fills, fill_pages
+from ordersync_cli.services.ports import Lane, OrderPage, Quarantined, Venue
 
 BATCH = 100  # ids in one request: the venue documents no limit, clients in the field use 100
 PAGES_PER_BATCH = 250  # a listing of 100 orders that goes on longer than this has no end
-FILL_PAGES_PER_BATCH = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,68 +147,14 @@ class Looker:
 
     def fills(self, order_ids: Iterable[str], lane: Lane) -> tuple[FillsSeen, ...]:
         """List the fills of orders, one value an order. Raises when any page failed."""
-        rows: dict[str, list[Fill]] = {}
-        last: dict[str, FillsSeen] = {}
-        for batch in self.fill_batches(order_ids, lane):
-            for seen in batch:
-                rows.setdefault(seen.order_id, []).extend(seen.fills)
-                last[seen.order_id] = seen
-        return tuple(
-            FillsSeen(order_id=k, as_of=v.as_of, fills=tuple(rows[k]), complete=v.complete) for k, v in last.items()
-        )
+        return all_fills(self.fill_batches(order_ids, lane))
 
     def fill_batches(self, order_ids: Iterable[str], lane: Lane) -> Iterator[tuple[FillsSeen, ...]]:
-        """List the fills of orders, yielding each page's rows as it comes.
-
-        The last page of a chunk brings one value for each of its orders, ``complete`` when
-        every page was read and no row of it was lost; the pages before are never complete.
-        """
+        """List the fills of orders page by page (see `fill_pages`)."""
         left = list(dict.fromkeys(order_ids))
         while left:
             chunk, left = left[: self.batch], left[self.batch :]
-            yield from self._split_fills(chunk, lane)
-
-    def _split_fills(self, chunk: Sequence[str], lane: Lane) -> Iterator[tuple[FillsSeen, ...]]:
-        try:
-            yield from self._fills_of(chunk, lane)
-        except OrderRefused:
-            half = len(chunk) // 2
-            if half == 0:
-                return  # nothing is concluded: these fills stay due
-            yield from self._split_fills(chunk[:half], lane)
-            yield from self._split_fills(chunk[half:], lane)
-
-    def _fills_of(self, chunk: Sequence[str], lane: Lane) -> Iterator[tuple[FillsSeen, ...]]:
-        cursor: str | None = None
-        first: FillPage | None = None
-        lost: set[str | None] = set()
-        for pages in range(1, FILL_PAGES_PER_BATCH + 2):
-            if pages > FILL_PAGES_PER_BATCH:
-                raise UnreadableAnswer(f"The listing of the fills of {len(chunk)} orders has no last page.")
-            page = self.venue.fills_of(chunk, lane, cursor)
-            first = first or page
-            lost.update(q.order_id for q in page.quarantined)
-            ignored = page.filter_ignored or any(f.order_id not in chunk for f in page.fills)
-            if ignored:
-                lost.add(None)
-            cursor = None if ignored else page.next_cursor
-            rows: dict[str, list[Fill]] = {order_id: [] for order_id in chunk}
-            for fill in page.fills:
-                if fill.order_id in rows:
-                    rows[fill.order_id].append(fill)
-            last = cursor is None
-            yield tuple(
-                FillsSeen(
-                    order_id=order_id,
-                    as_of=first.as_of,
-                    fills=tuple(found),
-                    complete=last and order_id not in lost and None not in lost,
-                )
-                for order_id, found in rows.items()
-                if last or found
-            )
-            if last:
-                return
+            yield from fill_pages(self.venue, chunk, lane)
 
 
 def merged(parts: Sequence[Looked]) -> Looked:

@@ -13,6 +13,7 @@ from ordersync_cli.clock import Chance, Clock
 from ordersync_cli.domain.orders import Source
 from ordersync_cli.domain.trade import Alarm
 from ordersync_cli.errors import LeaseHeld, LeaseLost, OrdersyncError, StoreError, VenueUnavailable
+from ordersync_cli.services.auditing import AUDIT_OLD
 from ordersync_cli.services.closing import close_pass
 from ordersync_cli.services.deep import DeepPass, adopt_kept
 from ordersync_cli.services.light import LightPass
@@ -65,7 +66,8 @@ class Wish:
 class Passes:
     """The light and the deep pass over one store and one venue.
 
-    ``beating``: keep the lease beating from a thread while a look-up waits (real time only).
+    ``audit_sample``: how many old ended trades a deep pass draws. ``beating``: keep the lease
+    beating from a thread while a look-up waits (real time only).
     """
 
     store: Store
@@ -75,6 +77,7 @@ class Passes:
     chance: Chance
     beating: bool = False
     lease_wait: float = LEASE_WAIT
+    audit_sample: int = AUDIT_OLD
     host: str = field(default_factory=lambda: here()[0])
     pid: int = field(default_factory=lambda: here()[1])
 
@@ -159,7 +162,7 @@ class Passes:
             if wish.adopt:
                 adopt_kept(work)
         else:
-            DeepPass(work=work, since=wish.since, adopt=wish.adopt).run()
+            DeepPass(work=work, since=wish.since, adopt=wish.adopt, sample=self.audit_sample).run()
         return close_pass(work, requests=self.venue.requests_made - before)
 
     def _finished(self, run: Run, lease: Lease, report: PassReport) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ordersync_cli.services.ports.findings import BreakTable, IncidentTable
 from ordersync_cli.services.ports.rows import (
     Delivery,
     Incident,
@@ -13,9 +14,7 @@ from ordersync_cli.services.ports.rows import (
     Watcher,
 )
 from ordersync_cli.services.ports.store import (
-    BreakTable,
     ImportTable,
-    IncidentTable,
     Leases,
     Notes,
     Outbox,

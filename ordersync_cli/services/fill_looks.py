@@ -1,0 +1,81 @@
+"""Ask the venue for the fills of many orders, page by page, and say which listings are complete."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from ordersync_cli.domain.observations import FillsSeen
+from ordersync_cli.domain.orders import Fill
+from ordersync_cli.errors import OrderRefused, UnreadableAnswer
+from ordersync_cli.services.ports import FillPage, Lane, Venue
+
+MOST_PAGES = 10_000  # a listing of one chunk's fills that goes on longer than this has no end
+
+
+def fill_pages(venue: Venue, chunk: Sequence[str], lane: Lane) -> Iterator[tuple[FillsSeen, ...]]:
+    """List the fills of one chunk of orders, yielding each page's rows as it comes.
+
+    The last page brings one value for each order, ``complete`` when every page was read and no
+    row of it was lost; the pages before are never complete. A chunk that the venue refuses is
+    asked for in halves. Raises what the failed page raised; what was yielded before stands.
+    """
+    try:
+        yield from _pages(venue, chunk, lane)
+    except OrderRefused:
+        half = len(chunk) // 2
+        if half == 0:
+            return  # nothing is concluded: these fills stay due
+        yield from fill_pages(venue, chunk[:half], lane)
+        yield from fill_pages(venue, chunk[half:], lane)
+
+
+def _pages(venue: Venue, chunk: Sequence[str], lane: Lane) -> Iterator[tuple[FillsSeen, ...]]:
+    cursor: str | None = None
+    first: FillPage | None = None
+    lost: set[str | None] = set()
+    for _ in range(MOST_PAGES):
+        page = venue.fills_of(chunk, lane, cursor)
+        first = first or page
+        lost.update(q.order_id for q in page.quarantined)
+        ignored = page.filter_ignored or any(f.order_id not in chunk for f in page.fills)
+        if ignored:
+            lost.add(None)
+        cursor = None if ignored else page.next_cursor
+        yield _seen(page, first, chunk, lost, last=cursor is None)
+        if cursor is None:
+            return
+    raise UnreadableAnswer(f"The listing of the fills of {len(chunk)} orders has no last page.")
+
+
+def _seen(
+    page: FillPage, first: FillPage, chunk: Sequence[str], lost: set[str | None], *, last: bool
+) -> tuple[FillsSeen, ...]:
+    """Group a page by order; a lost row that names no order may be anybody's."""
+    rows: dict[str, list[Fill]] = {order_id: [] for order_id in chunk}
+    for fill in page.fills:
+        if fill.order_id in rows:
+            rows[fill.order_id].append(fill)
+    return tuple(
+        FillsSeen(
+            order_id=order_id,
+            as_of=first.as_of,
+            fills=tuple(found),
+            complete=last and order_id not in lost and None not in lost,
+        )
+        for order_id, found in rows.items()
+        if last or found
+    )
+
+
+def all_fills(pages: Iterable[tuple[FillsSeen, ...]]) -> tuple[FillsSeen, ...]:
+    """Put pages together: one value an order, complete when its last page was."""
+    rows: dict[str, list[Fill]] = {}
+    last: dict[str, FillsSeen] = {}
+    for page in pages:
+        for seen in page:
+            rows.setdefault(seen.order_id, []).extend(seen.fills)
+            last[seen.order_id] = seen
+    return tuple(
+        FillsSeen(order_id=order_id, as_of=seen.as_of, fills=tuple(rows[order_id]), complete=seen.complete)
+        for order_id, seen in last.items()
+    )
