@@ -20,7 +20,8 @@ PATIENCE: Mapping[Lane, float] = {  # seconds
     Lane.DEEP: 120.0,
 }
 _LONGEST_NAP = 1.0  # seconds; somebody's penalty may end or begin meanwhile
-_ROUNDING = 1e-9
+_SHORTEST_NAP = 0.001  # seconds; clocks count microseconds, a shorter wait may not move them
+_ROUNDING = 1e-6
 
 
 @dataclass(slots=True)
@@ -85,7 +86,7 @@ class SharedBudget:
                     "Run again later, or raise ORDERSYNC_REQUESTS_PER_SECOND.",
                     retry_after=short_of,
                 )
-            self._clock.sleep(min(short_of, _LONGEST_NAP))
+            self._clock.sleep(max(_SHORTEST_NAP, min(short_of, _LONGEST_NAP)))
 
     def spend(self) -> None:
         """Count a request that waits for nobody (the POST of an order); the bucket may go below zero."""

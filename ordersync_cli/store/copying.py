@@ -15,7 +15,7 @@ from ordersync_cli.store import process_tables  # noqa: F401 - with `tables` it 
 from ordersync_cli.store.database import Database, connected
 from ordersync_cli.store.exact import ExactDecimal
 from ordersync_cli.store.opening import made_ready
-from ordersync_cli.store.schema import HEAD, SERVES, revision_of
+from ordersync_cli.store.schema import HEAD, NEVER_NULL, SERVES, revision_of
 from ordersync_cli.store.sql import Sql
 from ordersync_cli.store.upkeep import upgrade_location
 from ordersync_cli.store.urls import locate
@@ -60,6 +60,7 @@ def _copy(reading: Sql, target: Database) -> dict[str, int]:
         for table in SQLModel.metadata.sorted_tables:
             if table.name not in _LEFT_BEHIND:
                 copied[table.name] = _copy_table(table, reading, writing)
+        writing.run("DELETE FROM notes WHERE name = ?", (NEVER_NULL,))  # a bot's constraints stay with its table
     return copied
 
 

@@ -66,7 +66,10 @@ class OutboxRow(SQLModel, table=True):
     """One message to deliver to one sink; rows of one key go out in order."""
 
     __tablename__ = "outbox"
-    __table_args__: ClassVar[Any] = (Index("ix_outbox_waiting", "sink", "key", "id", **where("delivered_at IS NULL")),)
+    __table_args__: ClassVar[Any] = (
+        Index("ix_outbox_waiting", "sink", "key", "id", **where("delivered_at IS NULL")),
+        Index("ix_outbox_undelivered", "id", "due_at", **where("delivered_at IS NULL")),
+    )
 
     id: int | None = Field(default=None, primary_key=True, sa_type=Key)
     event_id: str

@@ -37,7 +37,8 @@ class TradeReads:
                 f"WHERE {sql.among('v.order_id')} AND NOT v.mismatch ORDER BY v.trade_id DESC"
             )
             found.update(sql.rows(claims, several))
-            text = f"SELECT order_id, id FROM trades WHERE {sql.among('order_id')}"
+            # the index on order_id is partial, hence its own words
+            text = f"SELECT order_id, id FROM trades WHERE {sql.among('order_id')} AND order_id <> ''"
             found.update(sql.rows(text, several))
         return found
 

@@ -75,7 +75,8 @@ class TradeRows:
             if wanted.setdefault(order_id, trade_id) != trade_id:
                 taken.add(trade_id)
         if wanted:
-            text = f"SELECT order_id, id FROM trades WHERE {self._sql.among('order_id')}"
+            # the index on order_id is partial, hence its own words
+            text = f"SELECT order_id, id FROM trades WHERE {self._sql.among('order_id')} AND order_id <> ''"
             rows = self._sql.rows(text, (self._sql.values.several(sorted(wanted)),))
             taken.update(wanted[order_id] for order_id, owner in rows if owner != wanted[order_id])
         return taken

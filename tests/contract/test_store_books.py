@@ -80,7 +80,7 @@ def test_runs_that_never_ended_are_closed_as_died(store) -> None:
 
 
 def test_T29_a_watermark_moves_with_its_page_or_not_at_all(store) -> None:
-    with pytest.raises(KeyError), store.write() as transaction:
+    with pytest.raises(KeyError), store.write() as transaction:  # noqa: PT012 - the whole block is the transaction
         transaction.runs.move_watermark("orders", START, None)
         raise KeyError
     with store.write() as transaction:

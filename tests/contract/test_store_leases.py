@@ -88,7 +88,7 @@ def test_T35_a_holder_that_was_paused_cannot_write_late(two) -> None:
     lease = here.leases.acquire("light", "a", 0)
     there.leases.acquire("light", "b", 5.0)
 
-    with pytest.raises(LeaseLost) as lost, here.write() as transaction:
+    with pytest.raises(LeaseLost) as lost, here.write() as transaction:  # noqa: PT012 - the whole block is the transaction
         transaction.notes.set("late", "yes")
         transaction.fence(lease)
     assert lost.value.exit_code == 12

@@ -341,7 +341,7 @@ def test_confirmations_only_move_forward(store) -> None:
 
 
 def test_a_failed_block_leaves_nothing(store) -> None:
-    with pytest.raises(KeyError), store.write() as transaction:
+    with pytest.raises(KeyError), store.write() as transaction:  # noqa: PT012 - the whole block is the transaction
         transaction.trades.add(intent())
         raise KeyError
 

@@ -112,7 +112,7 @@ class TestSqlite:
 
     def test_T36_read_only_directory(self, place, plain_user) -> None:
         with tempfile.TemporaryDirectory(dir="/tmp") as closed:
-            os.chmod(closed, 0o555)
+            Path(closed).chmod(0o555)
             with plain_user(), pytest.raises(StoreError) as caught:
                 opened(f"sqlite:///{closed}/store.db")
 
@@ -122,8 +122,8 @@ class TestSqlite:
         with tempfile.TemporaryDirectory(dir="/tmp") as folder:
             path = Path(folder) / "store.db"
             opened(f"sqlite:///{path}").close()
-            os.chmod(path, 0o444)
-            os.chmod(folder, 0o555)
+            path.chmod(0o444)
+            Path(folder).chmod(0o555)
             with plain_user(), pytest.raises(StoreError) as caught:
                 add(opened(f"sqlite:///{path}"), intent())
 
@@ -278,7 +278,14 @@ def _end_others(place: StorePlace) -> None:
 
 
 def test_a_url_that_cannot_be_meant_is_refused() -> None:
-    for url in ("store.db", "mysql://host/db", "sqlite://", "sqlite:///", "sqlite:///:memory:/", "postgresql://h:port/x"):
+    for url in (
+        "store.db",
+        "mysql://host/db",
+        "sqlite://",
+        "sqlite:///",
+        "sqlite:///:memory:/",
+        "postgresql://h:port/x",
+    ):
         with pytest.raises(SettingsError) as caught:
             opened(url)
         assert caught.value.exit_code == 3

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Self
 
 import psycopg
 import pytest
@@ -52,7 +53,7 @@ class Workers:
             assert process.returncode == 0, errors
         return [json.loads(out.splitlines()[-1])["result"] for out, _ in told]
 
-    def __enter__(self) -> Workers:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

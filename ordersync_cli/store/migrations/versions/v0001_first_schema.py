@@ -255,6 +255,7 @@ def _findings() -> None:
         sa.Column("problem", sa.Text()),
     )
     _partial("ix_outbox_waiting", "outbox", ["sink", "key", "id"], "delivered_at IS NULL")
+    _partial("ix_outbox_undelivered", "outbox", ["id", "due_at"], "delivered_at IS NULL")
 
 
 def _processes() -> None:
