@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
 from time import monotonic
@@ -13,7 +13,7 @@ import pytest
 
 from ordersync_cli.domain.orders import Source
 from ordersync_cli.errors import LeaseHeld
-from ordersync_cli.services.ports import Venue
+from ordersync_cli.services.ports import Lane, Venue
 from ordersync_cli.services.reconcile import Passes
 from ordersync_cli.simulator.server import SimulatorServer
 from ordersync_cli.venue import key_source, open_venue
@@ -53,54 +53,63 @@ def test_trades_placed_elsewhere_are_picked_up_within_100_ms(books: Books, watch
     assert median(took) < PICKED_UP
 
 
-def test_T34_place_sync_and_passes_beside_a_watcher_lose_nothing(
-    server: SimulatorServer, books: Books, watch: LiveWatch
-) -> None:
+class Beside:
+    """What other processes do at the same time, each in a thread with a connection of its own."""
+
+    def __init__(self, books: Books) -> None:
+        self.books = books
+        self.failures: list[BaseException] = []
+
+    def venue(self) -> Venue:
+        return open_venue(
+            rest_url=self.books.server.rest_url,
+            source=key_source(key_file=self.books.server.key_file),
+            budget=self.books.store.budget,
+            clock=self.books.clock,
+            chance=self.books.chance,
+        )
+
+    def passes(self) -> None:
+        books = self.books
+        run = Passes(
+            store=books.store, venue=self.venue(), recorder=books.recorder, clock=books.clock, chance=books.chance
+        )
+        for _ in range(3):
+            run.light()
+        run.deep()
+
+    def sync(self, order_ids: list[str]) -> None:
+        venue = self.venue()
+        for order_id in order_ids:
+            seen = venue.order(order_id, Lane.SYNC)
+            assert seen is not None
+            self.books.recorder.seen([seen], source=Source.SYNC)
+
+    def thread(self, work: Callable[[], None]) -> threading.Thread:
+        def guarded() -> None:
+            try:
+                work()
+            except LeaseHeld:
+                return
+            except BaseException as failure:  # noqa: BLE001
+                self.failures.append(failure)
+
+        made = threading.Thread(target=guarded)
+        made.start()
+        return made
+
+
+def test_T34_place_sync_and_passes_beside_a_watcher_lose_nothing(books: Books, watch: LiveWatch) -> None:
     order_ids = books.place(30)
     for number, order_id in enumerate(order_ids):
         books.fill(order_id, after=0.05 * number)
-    failures: list[BaseException] = []
-
-    def venue() -> Venue:
-        return open_venue(
-            rest_url=server.rest_url,
-            source=key_source(key_file=server.key_file),
-            budget=books.store.budget,
-            clock=books.clock,
-            chance=books.chance,
-        )
-
-    def passes() -> None:
-        run = Passes(store=books.store, venue=venue(), recorder=books.recorder, clock=books.clock, chance=books.chance)
-        try:
-            for _ in range(3):
-                run.light()
-            run.deep()
-        except LeaseHeld:
-            pass
-        except BaseException as failure:  # noqa: BLE001
-            failures.append(failure)
-
-    def sync() -> None:
-        from ordersync_cli.services.ports import Lane
-
-        own = venue()
-        try:
-            for order_id in order_ids:
-                seen = own.order(order_id, Lane.SYNC)
-                assert seen is not None
-                books.recorder.seen([seen], source=Source.SYNC)
-        except BaseException as failure:  # noqa: BLE001
-            failures.append(failure)
-
-    beside = [threading.Thread(target=passes), threading.Thread(target=passes), threading.Thread(target=sync)]
-    for thread in beside:
-        thread.start()
+    beside = Beside(books)
+    threads = [beside.thread(work) for work in (beside.passes, beside.passes, lambda: beside.sync(order_ids))]
     books.place(5)
-    for thread in beside:
+    for thread in threads:
         thread.join(60)
     within(10.0, lambda: books.done(*order_ids), "every fill")
-    assert failures == []
+    assert beside.failures == []
     views = books.views()
     assert {str(views[o].filled_size) for o in order_ids} == {"1"}
     assert len(views) == 35

@@ -22,9 +22,9 @@ MEMORY = Path("/dev/shm")  # a file there costs no disk: the store is real, the 
 
 @pytest.fixture
 def world() -> Iterator[WatchWorld]:
-    with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
-        with watch_world(Path(folder) / "store.db") as made:
-            yield made
+    place = MEMORY if MEMORY.is_dir() else None
+    with tempfile.TemporaryDirectory(dir=place) as folder, watch_world(Path(folder) / "store.db") as made:
+        yield made
 
 
 class Trouble:
@@ -36,7 +36,7 @@ class Trouble:
         self.draws = random.Random(seed)
         self.open: list[str] = []
         self.placed: list[str] = []
-        world.timeline.every(4.0, self.trade)
+        world.timeline.every(6.0, self.trade)
         world.timeline.every(45.0, self.strike)
         one.crew.on_reconnect = self.connect
 
