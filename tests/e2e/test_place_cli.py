@@ -93,7 +93,7 @@ def _seconds(text: str) -> float:
         ("html_after", {}),
     ],
 )
-def test_T16_an_answer_lost_after_acceptance_is_unknown_and_reconcile_finds_it(
+def test_T16_P10_an_answer_lost_after_acceptance_is_unknown_and_reconcile_finds_it(
     stage: Stage, kind: str, details: dict[str, float]
 ) -> None:
     stage.exchange.control.script(FILL_SOON)

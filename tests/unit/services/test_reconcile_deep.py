@@ -204,7 +204,7 @@ def test_a_stored_order_that_listings_leave_out_is_asked_for_by_id_before_it_is_
     assert world.deep().breaks == ()
 
 
-def test_T29_the_watermark_moves_with_the_last_page_and_never_before(world: World) -> None:
+def test_T29_P11_the_watermark_moves_with_the_last_page_and_never_before(world: World) -> None:
     for number in range(30):
         settled(world, f"o{number:02}")
     world.venue.page_size = 10

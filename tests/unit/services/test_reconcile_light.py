@@ -285,7 +285,7 @@ def test_T28_an_old_gtc_order_is_asked_for_by_id(world: World) -> None:
     assert world.view("o1").status == "completed"
 
 
-def test_T30_in_an_outage_no_trade_changes_and_the_run_says_so_once_an_hour(world: World) -> None:
+def test_T30_P09_in_an_outage_no_trade_changes_and_the_run_says_so_once_an_hour(world: World) -> None:
     for number in range(5):
         world.placed(f"o{number}")
         world.venue.end(f"o{number}", "CANCELLED")
@@ -417,7 +417,7 @@ def test_a_dry_run_sends_no_cancel(world: World) -> None:
     assert world.venue.cancels == []
 
 
-def test_T35_and_T40_a_run_beside_another_skips_with_12_and_leaves_a_row(world: World) -> None:
+def test_T35_T40_a_run_beside_another_skips_with_12_and_leaves_a_row(world: World) -> None:
     lease = world.store.leases.acquire("light", "another", 0)
     assert lease is not None
     world.clock.on_sleep.append(lambda: world.store.leases.beat(lease))
