@@ -48,7 +48,7 @@ class Cancelling:
         results: dict[str, Cancelled] = {}
         asked: dict[str, tuple[str, int]] = {}
         for name in dict.fromkeys(wanted):
-            found = self._wish(name)
+            found = self._wish(name) or self._unheld(name)
             if isinstance(found, Cancelled):
                 results[name] = found
             else:
@@ -60,12 +60,15 @@ class Cancelling:
         self._look(order_ids)
         return [results[name] for name in dict.fromkeys(wanted)]
 
-    def _wish(self, name: str) -> Cancelled | tuple[str, int]:
-        """Store the wish; returns the order id to ask for, or what there is to say already."""
+    def _wish(self, name: str) -> Cancelled | tuple[str, int] | None:
+        """Store the wish; returns the order id to ask for, or what there is to say already.
+
+        None for an order that the store does not know: the venue is asked once the lock is free.
+        """
         with self.store.write() as transaction:
             trade_id = trade_id_of(transaction, name)
             if trade_id is None:
-                return self._unheld(name)
+                return None
             trade = transaction.trades.load([trade_id])[trade_id]
             standing = derive(trade)
             ended = _ended(name, trade, standing)

@@ -45,6 +45,7 @@ class DeepPass:
 
     def run(self) -> None:
         """Run the pass. Raises what its first failed look-up raised; all before it is committed."""
+        self.work.venue.offset()  # before the venue was heard, "now" is this machine's clock: maybe wrong (trap T41)
         end = self.work.venue.now()
         audit(self.work, self.sample)
         LightPass(work=self.work).run()

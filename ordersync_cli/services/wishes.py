@@ -52,7 +52,9 @@ def _is_due(work: Work, trade: Trade) -> bool:
         return False
     if standing.accepted_at is not None and cancel.requested_at < standing.accepted_at:
         return True  # there was no order to cancel when it was wished: nobody has sent it
-    return work.venue.now() - cancel.requested_at >= IN_FLIGHT
+    age = work.venue.now() - cancel.requested_at
+    # One from the future was dated by a clock that was wrong (trap T41): nobody is sending it now.
+    return age >= IN_FLIGHT or age < -IN_FLIGHT
 
 
 def _answered(wish: CancelSeen, answer: CancelAnswer, *, at: datetime) -> CancelSeen:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from ordersync_cli.services.plain import plain
@@ -13,6 +13,8 @@ from ordersync_cli.store.context import Context
 from ordersync_cli.store.sql import Row
 from ordersync_cli.store.values import Values
 
+# No try is put off for longer: what is due later was dated by a clock that has jumped back since (trap T41).
+_LATEST = timedelta(minutes=5)
 _COLUMNS = "id, event_id, sink, key, body, created_at, attempts, due_at"
 _FIRST_OF_ITS_KEY = (
     "NOT EXISTS (SELECT 1 FROM outbox e WHERE e.sink = o.sink AND e.key = o.key "
@@ -37,8 +39,9 @@ class Outbox:
     def due(self, now: datetime, limit: int, sinks: Collection[str] | None = None) -> list[Delivery]:
         """List what is due, oldest first, and of each (sink, key) only its first undelivered one."""
         sql = self._sql
-        text = f"SELECT {_COLUMNS} FROM outbox o WHERE delivered_at IS NULL AND due_at <= ? AND {_FIRST_OF_ITS_KEY}"
-        parameters: list[Any] = [sql.values.time(now)]
+        soon = "(due_at <= ? OR due_at > ?)"
+        text = f"SELECT {_COLUMNS} FROM outbox o WHERE delivered_at IS NULL AND {soon} AND {_FIRST_OF_ITS_KEY}"
+        parameters: list[Any] = [sql.values.time(now), sql.values.time(now + _LATEST)]
         if sinks is not None:
             text += f" AND {sql.among('sink')}"
             parameters.append(sql.values.several(sorted(sinks)))

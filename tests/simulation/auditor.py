@@ -138,7 +138,7 @@ class Auditor:
             return
         for row in reached:
             if moment(row["reached"]) > moment(oldest) + CLOCKS:
-                raise Broken(f"the watermark {row['name']} passed an unresolved intent of {oldest}")
+                raise Broken(f"the watermark {row['name']} at {row['reached']} passed an intent of {oldest}")
 
     # ------------------------------------------------------------------ at the end
 

@@ -97,7 +97,7 @@ class Network:
         sent = _client_order_id(call)
         charged = "authorization" in call.headers and not (call.method == "POST" and call.path.endswith("/orders"))
         self.log.append(Request(self.kernel.now, process.name, call.method, call.path, fate, charged, sent))
-        self.kernel.say("http", process.name, call.method, _label(call), fate)
+        self.kernel.say("http", f"{process.name}/{me.name}", call.method, _label(call), fate)
         for told in self.on_request:
             told(process, "leaves", call)
         if fate in ("refused", "blackhole"):
