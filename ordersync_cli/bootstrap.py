@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ordersync_cli.services.alert import AlertLimits, Alerts, IncidentBook
     from ordersync_cli.services.deliver import Deliverer, Sink
     from ordersync_cli.services.ports import ClockOffset, Feed, Store, Venue
+    from ordersync_cli.services.ports.history import HistoryStore
     from ordersync_cli.services.record import Recorder
     from ordersync_cli.simulator.server import SimulatorServer
     from ordersync_cli.venue.credentials import CredentialSource
@@ -31,7 +32,7 @@ class Wiring:
         self.holder = holder or self.chance.uuid()
 
     @cached_property
-    def store(self) -> Store:
+    def store(self) -> HistoryStore:
         """The trade store; raises StoreError (exit 9)."""
         from ordersync_cli.store import open_store
 
@@ -114,7 +115,7 @@ class Wiring:
         return VenueReach(self.settings, self.store, self.clock, self.chance)
 
     def _known_offset(self) -> ClockOffset | None:
-        return self._rest.known_offset() if "_rest" in self.__dict__ else None
+        return self._reach.known_offset() if "_reach" in self.__dict__ else None
 
     def close(self) -> None:
         """Close what was opened; safe to call twice."""
@@ -210,6 +211,10 @@ class VenueReach:
         if known is None and portfolio is not None:
             with store.write() as transaction:
                 transaction.notes.set(note, portfolio)
+
+    def known_offset(self) -> ClockOffset | None:
+        """Tell the offset of the venue's clock where it is known already."""
+        return self.rest.known_offset() if "rest" in self.__dict__ else None
 
     def close(self) -> None:
         """Close the connections and the embedded simulator."""

@@ -17,6 +17,7 @@ MODULES = {  # the word the user types -> the module in this package, in the ord
     "watch": "watch",
     "reconcile": "reconcile",
     "sync": "sync",
+    "report": "report",
     "list": "list",
     "show": "list",
     "cancel": "cancel",

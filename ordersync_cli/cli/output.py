@@ -96,6 +96,10 @@ class Output:
         on_terminal = is_terminal(stream) and os.environ.get("TERM") != "dumb"
         return Console(file=stream, force_terminal=on_terminal, no_color="NO_COLOR" in os.environ or None)
 
+    def raw(self, text: str) -> None:
+        """Write text to stdout as it is, without a line end of ours."""
+        self._write(text, end="")
+
     def flush(self) -> None:
         """Flush stdout; at the end of a run, before its exit code."""
         if self.is_open and sys.stdout is not None:
@@ -104,14 +108,14 @@ class Output:
             except (OSError, ValueError) as error:
                 self._lost(error)
 
-    def _write(self, text: str) -> None:
+    def _write(self, text: str, end: str = "\n") -> None:
         if not self.is_open:
             return
         if sys.stdout is None:
             self.is_open = False
             return
         try:
-            sys.stdout.write(f"{text}\n")
+            sys.stdout.write(f"{text}{end}")
             sys.stdout.flush()
         except (OSError, ValueError) as error:
             self._lost(error)

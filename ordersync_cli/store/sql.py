@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from ordersync_cli.store.faults import translated
@@ -10,6 +10,7 @@ from ordersync_cli.store.urls import Location
 from ordersync_cli.store.values import PostgresValues, SqliteValues, Values
 
 Row = tuple[Any, ...]
+_PART = 5_000
 
 
 class Sql:
@@ -37,6 +38,23 @@ class Sql:
         except self._errors as problem:
             raise translated(problem, self._at) from problem
         return found
+
+    def stream(self, text: str, parameters: Sequence[Any] = ()) -> Iterator[Row]:
+        """Run a statement and hand its rows on in parts, so that they are never all in memory."""
+        try:
+            if self.postgres:
+                cursor = self._connection.cursor(name="ordersync_stream")  # on the server
+                cursor.itersize = _PART
+            else:
+                cursor = self._connection.cursor()
+            try:
+                cursor.execute(self._spelled(text), parameters)
+                while part := cursor.fetchmany(_PART):
+                    yield from part
+            finally:
+                cursor.close()
+        except self._errors as problem:
+            raise translated(problem, self._at) from problem
 
     def row(self, text: str, parameters: Sequence[Any] = ()) -> Row | None:
         """Run a statement and fetch its first row."""

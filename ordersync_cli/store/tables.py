@@ -161,6 +161,7 @@ class TradeEventRow(SQLModel, table=True):
     """One line of the audit; a trigger refuses to change or delete it, except by `db prune`."""
 
     __tablename__ = "trade_events"
+    __table_args__: ClassVar[Any] = (Index("ix_trade_events_sync", "committed_at", **where("source = 'sync'")),)
 
     id: int | None = Field(default=None, primary_key=True, sa_type=Key)
     event_id: str = Field(unique=True, index=True)

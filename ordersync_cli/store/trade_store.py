@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from ordersync_cli.clock import Chance, Clock
 from ordersync_cli.errors import SettingsError
@@ -23,6 +24,9 @@ from ordersync_cli.store.schema import NEVER_NULL
 from ordersync_cli.store.sql import Sql
 from ordersync_cli.store.trades import Trades
 from ordersync_cli.store.urls import Location
+
+if TYPE_CHECKING:
+    from ordersync_cli.store.history import History
 
 VENUE = "venue"
 PORTFOLIO = "portfolio_id"
@@ -80,6 +84,13 @@ class UnitOfWork:
     def watchers(self) -> Watchers:
         """Who watches."""
         return Watchers(self._context)
+
+    @cached_property
+    def history(self) -> History:
+        """Figures of a window, for reports."""
+        from ordersync_cli.store.history import History
+
+        return History(self._context)
 
     def fence(self, lease: Lease) -> None:
         """Raise LeaseLost unless this lease is still held with this token."""

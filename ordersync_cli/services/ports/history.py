@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from ordersync_cli.domain.histogram import Histogram
 from ordersync_cli.services.ports.store import Store, Transaction
+from ordersync_cli.services.ports.venue import Budget
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,8 +148,21 @@ class Reading(Transaction, Protocol):
         ...
 
 
+class CountedBudget(Budget, Protocol):
+    """A budget that tells what is left."""
+
+    def left(self) -> float:
+        """Tell how many requests are in it now."""
+        ...
+
+
 class HistoryStore(Store, Protocol):
     """A store that can be reported on."""
+
+    @property
+    def budget(self) -> CountedBudget:
+        """The request budget of all processes on this store."""
+        ...
 
     def read(self) -> AbstractContextManager[Reading]:
         """Open a reading transaction: one consistent snapshot."""

@@ -47,6 +47,10 @@ def upgrade() -> None:
         ["created_at", "status", "product_id", "side", "bot_id", "filled_value", "total_fees"],
     )
     op.create_index("ix_runs_started_at", "runs", ["started_at"])
+    by_hand = sa.text("source = 'sync'")
+    op.create_index(
+        "ix_trade_events_sync", "trade_events", ["committed_at"], sqlite_where=by_hand, postgresql_where=by_hand
+    )
     assert table is not None
     _fill(table)
 

@@ -1,0 +1,275 @@
+"""A report as tables: for a terminal with small pictures of text, for a pipe as one flat tab-separated list."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from ordersync_cli.cli.output import Output, cell
+from ordersync_cli.cli.report_flat import COLUMNS, flat
+from ordersync_cli.cli.terminal import is_terminal
+from ordersync_cli.cli.text_charts import bars, sparkline
+from ordersync_cli.domain.histogram import coarse
+
+if TYPE_CHECKING:
+    from ordersync_cli.services.report import Report
+
+Row = tuple[object, ...]
+_MET = {True: "met", False: "MISSED", None: "nothing measured"}
+_FIGURES = ("count", "mean", "p50", "p95", "p99", "max")
+_LISTED = 20
+
+
+def show_table(output: Output, made: Report, *, intervals: bool) -> None:
+    """Print the report: sections on a terminal, flat lines (section, name, figure, value, before) in a pipe."""
+    if is_terminal(sys.stdout):
+        for title, columns, rows in sections(made, intervals=intervals):
+            output.table(columns, rows, title)
+        return
+    output.table(COLUMNS, flat(made.document))
+
+
+def plain_table(made: Report, *, intervals: bool) -> str:
+    """Write the sections as text, for a file."""
+    lines: list[str] = []
+    for title, columns, rows in sections(made, intervals=intervals):
+        shown = [[cell(value) for value in row] for row in rows]
+        widths = [max(len(column), *(len(r[i]) for r in shown), 0) for i, column in enumerate(columns)]
+        lines += [title, "  ".join(c.ljust(w) for c, w in zip(columns, widths, strict=True)).rstrip()]
+        lines += ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in shown]
+        lines.append("")
+    return "\n".join(lines) + "\n"
+
+
+Section = tuple[str, Sequence[str], Sequence[Row]]
+
+
+def sections(made: Report, *, intervals: bool) -> Iterator[Section]:
+    """Give the report's parts: title, columns, rows; empty parts are left out."""
+    told, before = made.document, made.document["previous"]
+    window = f"{_moment(told['since'])} to {_moment(told['until'])}"
+    yield f"Report {window}", ("target", "is", "promised", "before", ""), list(_targets(told, before))
+    yield "Trades", ("", "now", "before"), list(_counts(told, before))
+    yield from _latency(made)
+    yield from _status_times(told)
+    found: list[tuple[str, Sequence[str], Iterable[Row]]] = [
+        ("Bots", ("bot", "pending", "oldest", "blocked", "blocked for"), map(_bot, told["bots"])),
+        ("Stale now", ("trade", "order", "product", "status", "age", "limit"), map(_stale, told["stale"])),
+        ("Volume", ("product", "side", "trades", "value", "fees", "value before", "fees before"),
+         _volume(told["volume"], before["volume"])),
+        ("Passes", ("mode", "runs", "good", "not good", "repaired", "requests", "last good", "gaps"),
+         _runs(told["runs"])),
+        ("Watchers", ("host", "role", "feed", "since", "misses", "clock"), map(_watcher, told["watchers"])),
+        ("Breaks", ("number", "kind", "severity", "order", "stored", "venue"), map(_break, told["breaks"]["listed"])),
+        ("Alerts", ("rule", "severity", "opened", "resolved", "times", "message"),
+         map(_alert, told["alerts"]["listed"])),
+    ]  # fmt: skip
+    if intervals:
+        found += _intervals(told["intervals"])
+    for title, columns, rows in found:
+        listed = list(rows)
+        if len(listed) > _LISTED:
+            listed = [*listed[:_LISTED], (f"and {len(listed) - _LISTED} more", *[""] * (len(columns) - 1))]
+        if listed:
+            yield title, columns, listed
+
+
+def _targets(told: Mapping[str, Any], before: Mapping[str, Any]) -> Iterator[Row]:
+    earlier = {t["name"]: t for t in before["targets"]}
+    for target in told["targets"]:
+        name = target["name"]
+        yield (
+            name,
+            _figure(target["actual"]),
+            _promise(name, target["target"]),
+            _figure(earlier[name]["actual"]),
+            (_MET[target["met"]]),
+        )
+
+
+def _promise(name: str, target: object) -> str:
+    sign = {"status_accuracy": "≥", "sync_latency_mean": "<", "real_time_p99": "<"}.get(name, "≤")
+    return f"{sign} {cell(target)}"
+
+
+def _counts(told: Mapping[str, Any], before: Mapping[str, Any]) -> Iterator[Row]:
+    for word in ("total", "pending", "completed", "failed"):
+        yield word, told["trades"][word], before["trades"][word]
+    yield "pending now, of any age", told["pending_now"], ""
+    accuracy, earlier = told["accuracy"], before["accuracy"]
+    yield "audited", accuracy["audited"], earlier["audited"]
+    yield "matched", accuracy["matched"], earlier["matched"]
+    yield "accuracy, 95 % sure of at least", _figure(accuracy["lower_bound_95"]), _figure(earlier["lower_bound_95"])
+    yield "clean audits that 99.9 % still needs", accuracy["clean_audits_needed"], earlier["clean_audits_needed"]
+    for name in ("manual_syncs", "repairs"):
+        yield name.replace("_", " "), told["interventions"][name], before["interventions"][name]
+    yield "breaks found", told["breaks"]["found"], before["breaks"]["found"]
+    yield "breaks open", told["breaks"]["open"], ""
+    yield (
+        "longest pending market order",
+        seconds_text(told["market_pending"]["worst_seconds"]),
+        seconds_text(before["market_pending"]["worst_seconds"]),
+    )
+    yield "undelivered alerts", told["alerts"]["undelivered"], ""
+    yield "requests of passes", told["requests"]["by_runs"], ""
+
+
+def _latency(made: Report) -> Iterator[Section]:
+    told, before = made.document["sync_latency_seconds"], made.document["previous"]["sync_latency_seconds"]
+    rows: list[Row] = [_spread("all", told), _spread("all, before", before)]
+    for key in ("source", "product", "order_type"):
+        rows += [_spread(f"{word}", found) for word, found in told[f"by_{key}"].items()]
+    if made.document["cancels"]["count"]:
+        rows.append(_spread("cancels, at most", made.document["cancels"]))
+    yield "Sync latency, from the venue's event to the committed row", ("", *_FIGURES), rows
+    counts = coarse(made.now.latency.whole.histogram.counts)
+    if counts:
+        shown = [(f"from {seconds_text(Decimal(edge) / 1_000_000)}", bar, count) for edge, count, bar in bars(counts)]
+        yield "How the latencies lie", ("", "", "samples"), shown
+    by_hour = told["by_hour"]
+    if by_hour:
+        line = sparkline([by_hour.get(str(hour), {}).get("p95") for hour in range(24)])
+        yield "p95 by hour of the day (UTC)", ("0 to 23",), [(line,)]
+
+
+def _spread(name: str, found: Mapping[str, Any]) -> Row:
+    bound = found.get("error_bound")
+    return name, found["count"], *(seconds_text(found[part], bound) for part in _FIGURES[1:])
+
+
+def _status_times(told: Mapping[str, Any]) -> Iterator[Section]:
+    rows = [_spread(word, found) for family in ("status", "order_status")
+            for word, found in told["status_seconds"][family].items()]  # fmt: skip
+    if rows:
+        yield "Time in each status, of trades that left it", ("", *_FIGURES), rows
+
+
+def _bot(bot: Mapping[str, Any]) -> Row:
+    name = "(none)" if bot["bot_id"] is None else bot["bot_id"]
+    return (
+        name,
+        bot["pending"],
+        seconds_text(bot["oldest_pending_seconds"]),
+        bot["blocked"],
+        seconds_text(bot["blocked_seconds"]),
+    )
+
+
+def _stale(trade: Mapping[str, Any]) -> Row:
+    name = trade["order_id"] or trade["client_order_id"]
+    return (
+        trade["trade_id"],
+        name,
+        trade["product_id"],
+        trade["order_status"],
+        seconds_text(trade["age_seconds"]),
+        seconds_text(trade["limit_seconds"]),
+    )
+
+
+def _volume(volume: Sequence[Mapping[str, Any]], before: Sequence[Mapping[str, Any]]) -> Iterator[Row]:
+    earlier = {(v["product_id"], v["side"]): v for v in before}
+    for part in volume:
+        was = earlier.get((part["product_id"], part["side"]), {})
+        yield (
+            part["product_id"],
+            part["side"],
+            part["trades"],
+            part["filled_value"],
+            part["total_fees"],
+            was.get("filled_value"),
+            was.get("total_fees"),
+        )
+
+
+def _runs(runs: Mapping[str, Any]) -> Iterator[Row]:
+    for mode, told in runs.items():
+        good = sum(told["results"].get(word, 0) for word in ("in_sync", "drift", "breaks"))
+        yield (
+            mode,
+            told["count"],
+            good,
+            told["count"] - good,
+            told["updated_count"],
+            told["requests"],
+            _moment(told["last_good_at"]),
+            len(told["gaps"]),
+        )
+
+
+def _watcher(told: Mapping[str, Any]) -> Row:
+    role = told["role"] if told["alive"] else f"{told['role']}, silent"
+    offset = "" if told["clock_offset"] is None else f"{told['clock_offset']:+f} s"
+    return (
+        f"{told['host']}:{told['pid']}",
+        role,
+        told["feed_state"],
+        _moment(told["feed_since"]),
+        told["stream_misses"],
+        offset,
+    )
+
+
+def _break(told: Mapping[str, Any]) -> Row:
+    return told["break_id"], told["kind"], told["severity"], told["key"], told["stored"], told["venue"]
+
+
+def _alert(told: Mapping[str, Any]) -> Row:
+    return (
+        told["rule"],
+        told["severity"],
+        _moment(told["opened_at"]),
+        _moment(told["resolved_at"]),
+        told["count"],
+        told["message"],
+    )
+
+
+def _intervals(told: Mapping[str, Any]) -> list[tuple[str, Sequence[str], Iterable[Row]]]:
+    classes = (
+        (
+            f"{c['product_id']} {c['order_type']} {c['distance']}",
+            c["samples"],
+            *(seconds_text(c["time_to_fill_seconds"].get(q)) for q in ("p50", "p90", "p99")),
+            " ".join(cell(at) for at in c["looks_at_seconds"][:8]),
+        )
+        for c in told["classes"]
+    )
+    plans = (
+        (p["plan"], p["orders"], p["requests"], p["requests_per_order"], seconds_text(p["delay_mean_seconds"]),
+         seconds_text(p["delay_p99_seconds"]), p["missed"], p["orders_at_budget"])
+        for p in told.get("replay", {}).get("plans", ())
+    )  # fmt: skip
+    return [
+        ("Learned time to fill", ("orders", "samples", "p50", "p90", "p99", "looks at (s)"), classes),
+        ("Other schedules on the same orders",
+         ("plan", "orders", "requests", "an order", "seen after", "p99", "missed", "orders at once"), plans),
+    ]  # fmt: skip
+
+
+def seconds_text(value: Decimal | None, bound: Decimal | None = None) -> str:
+    """Write a duration for people; a figure below the error of the clocks is only known to be below it."""
+    if value is None:
+        return ""
+    if bound is not None and value < bound:
+        return f"< {seconds_text(bound)}"
+    size = abs(value)
+    if size >= 172_800:
+        return f"{value / 86_400:.1f} d"
+    if size >= 7_200:
+        return f"{value / 3_600:.1f} h"
+    if size >= 120:
+        return f"{value / 60:.1f} min"
+    if size >= 1:
+        return f"{value:.2f} s"
+    return f"{value * 1000:.0f} ms" if size >= Decimal("0.001") else f"{value * 1_000_000:.0f} µs"
+
+
+def _figure(value: object) -> str:
+    return "-" if value is None else cell(value)
+
+
+def _moment(at: Any) -> str:
+    return "" if at is None else f"{at:%Y-%m-%d %H:%M:%S}"

@@ -1,0 +1,173 @@
+"""Reads what reports need, added up in SQL: by index, and without holding the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from ordersync_cli.domain.decimals import EXACT, ZERO
+from ordersync_cli.services.ports.history import ByHand, PendingTrade, Scope, Turnover
+from ordersync_cli.store import history_rows
+from ordersync_cli.store.context import Context
+from ordersync_cli.store.history_measures import Measured, Tests, whose
+from ordersync_cli.store.sql import Row
+from ordersync_cli.store.trade_lists import TradeLists
+
+_BOTS_OWN = "COALESCE(order_type, 'OTHER') = 'OTHER' AND COALESCE(origin, 'foreign') IN ('foreign', 'imported')"
+# the same rule as measures.expected_at_once
+AT_ONCE = f"(order_type = 'MARKET' OR ({_BOTS_OWN}))"
+_PENDING = (
+    "id, bot_id, product_id, order_id, client_order_id, order_type, order_status, "
+    f"CASE WHEN {AT_ONCE} THEN 1 ELSE 0 END, created_at, confirmed_at, accepted_at"
+)
+
+
+class History(Measured):
+    """The figures of a window, inside one reading transaction (the port `History`)."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context.sql)
+        self._context = context
+
+    def turnover(self, scope: Scope) -> list[Turnover]:
+        """Count and add up the trades created in the window, exactly."""
+        tests, values = self._created(scope)
+        text = f"FROM trades WHERE {' AND '.join(tests)}"
+        status = "COALESCE(status, 'pending')"
+        if self._sql.postgres:
+            rows = self._sql.rows(
+                f"SELECT {status}, product_id, side, COUNT(*), SUM(filled_value), SUM(total_fees) {text} "
+                "GROUP BY 1, 2, 3",
+                values,
+            )
+        else:
+            rows = _added_up(
+                self._sql.stream(f"SELECT {status}, product_id, side, filled_value, total_fees {text}", values)
+            )
+        return sorted(
+            (
+                Turnover(
+                    status=str(word).lower(),
+                    product_id=product_id or "",
+                    side=(side or "").upper(),
+                    trades=count,
+                    filled_value=filled_value or ZERO,
+                    total_fees=total_fees or ZERO,
+                )
+                for word, product_id, side, count, filled_value, total_fees in rows
+            ),
+            key=lambda t: (t.product_id, t.side, t.status),
+        )
+
+    def pending(self, scope: Scope) -> list[PendingTrade]:
+        """List what is pending now (whatever the window), oldest first."""
+        sql, read = self._sql, self._sql.values
+        ids = TradeLists(self._context).pending_ids()
+        tests, values = whose(scope)
+        tests = [sql.among("id"), "LOWER(COALESCE(status, 'pending')) NOT IN ('completed', 'failed')", *tests]
+        text = f"SELECT {_PENDING} FROM trades WHERE {' AND '.join(tests)} ORDER BY created_at, id"
+        now = self._context.clock.now()
+        return [
+            PendingTrade(
+                trade_id=row[0],
+                bot_id=row[1],
+                product_id=row[2],
+                order_id=row[3] or None,
+                client_order_id=row[4],
+                order_type=row[5],
+                order_status=row[6],
+                at_once=bool(row[7]),
+                created_at=read.moment(row[8]) or now,
+                confirmed_at=read.moment(row[9]) or read.moment(row[10]),
+            )
+            for row in sql.rows(text, [read.several(ids), *values])
+        ]
+
+    def by_hand(self, scope: Scope) -> list[ByHand]:
+        """List the events that `sync`, `resolve` and `cancel` brought, by trade and time."""
+        read = self._sql.values
+        tests = ["source = 'sync'", "committed_at >= ?", "committed_at < ?"]
+        values: list[Any] = [read.time(scope.since), read.time(scope.until)]
+        if scope.bot_id is not None or scope.product_id is not None:
+            owned, more = whose(scope)
+            tests.append(f"trade_id IN (SELECT id FROM trades WHERE {' AND '.join(owned)})")
+            values += more
+        text = (
+            "SELECT trade_id, kind, order_status, committed_at FROM trade_events "
+            f"WHERE {' AND '.join(tests)} ORDER BY trade_id, id"
+        )
+        return [
+            ByHand(trade_id=trade_id, kind=kind, order_status=word, committed_at=read.moment(at) or scope.since)
+            for trade_id, kind, word, at in self._sql.rows(text, values)
+        ]
+
+    def touched(self, scope: Scope, trade_ids: Sequence[int]) -> set[int]:
+        """Tell which of these trades were created or changed in the window; imported ones are left out."""
+        read = self._sql.values
+        tests, values = whose(scope)
+        tests = [
+            self._sql.among("id"),
+            "COALESCE(origin, 'foreign') <> 'imported'",
+            "(created_at >= ? OR updated_at >= ?)",
+            "created_at < ?",
+            *tests,
+        ]
+        since = read.time(scope.since)
+        wanted = [read.several(trade_ids), since, since, read.time(scope.until), *values]
+        return {i for (i,) in self._sql.rows(f"SELECT id FROM trades WHERE {' AND '.join(tests)}", wanted)}
+
+    def population(self, scope: Scope) -> list[int]:
+        """List the trades of the window from which an audit draws: with an order id, not imported."""
+        read = self._sql.values
+        tests, values = whose(scope)
+        tests = [
+            "(created_at >= ? OR updated_at >= ?)",
+            "created_at < ?",
+            "order_id <> ''",
+            "COALESCE(origin, 'foreign') <> 'imported'",
+            *tests,
+        ]
+        since = read.time(scope.since)
+        wanted = [since, since, read.time(scope.until), *values]
+        text = f"SELECT id FROM trades WHERE {' AND '.join(tests)} ORDER BY id"
+        return [i for (i,) in self._sql.stream(text, wanted)]
+
+    def owned(self, scope: Scope, trade_ids: Sequence[int]) -> set[int]:
+        """Tell which of these trades are of the bot and product asked for."""
+        tests, values = whose(scope)
+        if not tests:
+            return set(trade_ids)
+        text = f"SELECT id FROM trades WHERE {' AND '.join([self._sql.among('id'), *tests])}"
+        return {i for (i,) in self._sql.rows(text, [self._sql.values.several(trade_ids), *values])}
+
+    def undelivered(self) -> Mapping[str, int]:
+        """Count what waits in the outbox, by sink."""
+        text = "SELECT sink, COUNT(*) FROM outbox WHERE delivered_at IS NULL GROUP BY sink"
+        return dict(self._sql.rows(text))
+
+    def exported(self, scope: Scope, rows: str) -> tuple[Sequence[str], Iterator[Sequence[Any]]]:
+        """Stream the trades created, or the fills traded, in the window: the columns, then the rows."""
+        return history_rows.exported(self._sql, scope, rows, *whose(scope))
+
+    # ------------------------------------------------------------------ inside
+
+    def _created(self, scope: Scope) -> Tests:
+        tests, values = whose(scope)
+        read = self._sql.values
+        return ["created_at >= ?", "created_at < ?", *tests], [read.time(scope.since), read.time(scope.until), *values]
+
+
+def _added_up(rows: Iterator[Row]) -> list[Row]:
+    """Add decimals up in Python: SQLite holds them as text, and would add them as floats."""
+    sums: dict[tuple[Any, ...], list[Any]] = {}
+    for word, product_id, side, filled_value, total_fees in rows:
+        known = sums.get((word, product_id, side))
+        if known is None:
+            known = sums[word, product_id, side] = [0, ZERO, ZERO]
+        known[0] += 1
+        if filled_value is not None:
+            known[1] = EXACT.add(known[1], Decimal(filled_value))
+        if total_fees is not None:
+            known[2] = EXACT.add(known[2], Decimal(total_fees))
+    return [(*key, *added) for key, added in sums.items()]
