@@ -19,6 +19,8 @@ from ordersync_cli.domain.observations import AbsenceProven, Look
 from ordersync_cli.domain.orders import OrderStatus, Origin
 from ordersync_cli.domain.standing import derive
 from ordersync_cli.domain.trade import Change, Trade
+from ordersync_cli.errors import OrderRefused, UnreadableAnswer
+from ordersync_cli.errors import OrderRefused, UnreadableAnswer
 from ordersync_cli.services.listing import Listing, list_booked, list_created, look_up
 from ordersync_cli.services.pass_report import Found
 from ordersync_cli.services.ports import FillPage, TradeFilter, Transaction
@@ -85,7 +87,13 @@ class Intents:
 
         Tells whether the key may list orders at all. Raises SettingsError for another portfolio.
         """
-        key = self.work.venue.key_permissions(self.work.lane)
+        try:
+            try:
+            key = self.work.venue.key_permissions(self.work.lane)
+        except (OrderRefused, UnreadableAnswer):  # a server of the wire format need not know this call
+            return False
+        except (OrderRefused, UnreadableAnswer):  # a server of the wire format need not know this call
+            return False
         self.work.store.claim(self.work.venue.name, key.portfolio_id)
         return key.can_view
 
@@ -112,9 +120,13 @@ class Intents:
             fills.update((f.order_id, f.product_id, f.side) for f in page.fills)
             self._took(recorded)
 
-        booked = list_booked(self.work, start, None, take=take)
+        everybody = {_id(t) for t in trades}
+        try:
+            booked = list_booked(self.work, start, None, take=take)
+        except (OrderRefused, UnreadableAnswer):
+            return everybody  # nothing is known of the fills: no look counts
         if booked.quarantined:
-            return {_id(t) for t in trades}
+            return everybody
         unexplained = self._unexplained({f[0] for f in fills}, listing)
         suspects = [f for f in fills if f[0] in unexplained]
         return {_id(t) for t in trades if any(_may_be_its(t, f) for f in suspects)}

@@ -80,8 +80,8 @@ class LightPass:
             if view.order_id is not None:
                 orders[view.order_id] = view
                 self._remember(view)
-            elif view.order_status == OrderStatus.SUBMITTING:
-                intents.append(view.trade_id)
+            elif view.order_status == OrderStatus.SUBMITTING or self.only is not None:
+                intents.append(view.trade_id)  # one that was ruled out is listed for where it is asked for by name
         return orders, intents
 
     def _ids(self) -> list[int]:
