@@ -35,7 +35,6 @@ SECONDS = float(os.environ.get("BENCH_SECONDS", "10"))
 TARGET_P50 = Decimal("0.003")
 TARGET_P99 = Decimal("0.025")
 IDLE_RAW = Decimal("0.0015")  # a raw p50 beyond this says that the disk or the processor is busy with others
-IDLE_RAW = Decimal("0.0015")  # a raw p50 beyond this says that the disk or the processor is busy with others
 
 # The sending side, as a process of its own so that it does not share our interpreter's lock.
 SENDER = r"""
@@ -79,7 +78,132 @@ async def talk(socket):
         await socket.send(text)
     print(json.dumps(sent), flush=True)
     await asyncio.sleep(3600)
-async def main() -> int:
+async def main():
+    async with serve(talk, "127.0.0.1", 0, compression=None) as server:
+        print(server.sockets[0].getsockname()[1], flush=True)
+        await asyncio.Future()
+asyncio.run(main())
+"""
+
+
+@contextmanager
+def sender(order_ids: list[str]) -> Iterator[tuple[str, Callable[[], list[Any]]]]:
+    count = int(RATE * SECONDS)
+    process = subprocess.Popen(
+        [sys.executable, "-c", SENDER, json.dumps([RATE, count, order_ids])], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    out = process.stdout
+    try:
+        yield f"ws://127.0.0.1:{int(out.readline())}", lambda: json.loads(out.readline())
+    finally:
+        process.kill()
+        process.wait()
+        out.close()
+
+
+def raw(folder: Path) -> list[Decimal]:
+    """Measure websockets + json + one sqlite3 commit a frame."""
+    order_ids = [f"order-{n}" for n in range(20)]
+    sql = sqlite3.connect(folder / "raw.db", isolation_level=None, check_same_thread=False)
+    for pragma in ("journal_mode=WAL", "synchronous=FULL"):
+        sql.execute(f"PRAGMA {pragma}")
+    sql.execute("CREATE TABLE trades (order_id TEXT PRIMARY KEY, status TEXT, filled_size TEXT)")
+    sql.executemany("INSERT INTO trades VALUES (?, 'pending', '0')", [(o,) for o in order_ids])
+    done: dict[tuple[str, int], float] = {}
+    with sender(order_ids) as (url, sent), connect(url, compression=None, max_size=None) as socket:
+        socket.send(json.dumps({"type": "subscribe", "channel": "heartbeats"}))
+        socket.send(json.dumps({"type": "subscribe", "channel": "user"}))
+
+        def read() -> None:
+            try:
+                for text in socket:
+                    message = json.loads(text)
+                    for event in message["events"]:
+                        for order in event.get("orders", []):
+                            sql.execute("BEGIN IMMEDIATE")
+                            sql.execute(
+                                "UPDATE trades SET status = ?, filled_size = ? WHERE order_id = ?",
+                                (order["status"], order["cumulative_quantity"], order["order_id"]),
+                            )
+                            sql.execute("COMMIT")
+                            done[order["order_id"], int(order["cumulative_quantity"])] = time.monotonic()
+            except ConnectionClosed:
+                return
+
+        threading.Thread(target=read, daemon=True).start()
+        began = sent()
+        time.sleep(0.5)
+    return [Decimal(str(done[o, size] - at)) for o, size, at in began if (o, size) in done]
+
+
+class Exchange:
+    """The simulator in a process of its own, for the look-ups beside the feed."""
+
+    def __init__(self, rest_url: str, ws_url: str, key_file: str) -> None:
+        self.rest_url, self.ws_url, self.key_file = rest_url, ws_url, Path(key_file)
+        self.control = self
+
+    def place_elsewhere(self, request: dict[str, Any], **how: Any) -> dict[str, Any]:
+        answer = httpx.post(f"{self.rest_url}/_control/orders", json={"request": request, **how}, timeout=10)
+        found: dict[str, Any] = answer.json()
+        return found
+
+
+@contextmanager
+def exchange(folder: Path) -> Iterator[Exchange]:
+    command = [sys.executable, "-m", "ordersync_cli", "simulator", "--json", "--state", str(folder / "exchange.db")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert process.stdout is not None
+    try:
+        told = json.loads(process.stdout.readline())
+        yield Exchange(told["rest_url"], told["ws_url"], told["key_file"])
+    finally:
+        process.terminate()
+        process.wait()
+        process.stdout.close()
+
+
+class Timed(Intake):
+    """An intake that notes when each frame's row was committed."""
+
+    def __init__(self, store: Any, recorder: Any, roster: Any, committed: dict[tuple[str, int], float]) -> None:
+        super().__init__(store, recorder, roster)
+        self._committed = committed
+
+    def _write(self) -> Committed:
+        result = super()._write()
+        at = time.monotonic()
+        for change in result.by_frames:
+            if change.now.order_id and change.now.figures:
+                self._committed.setdefault((change.now.order_id, int(change.now.figures.filled_size)), at)
+        return result
+
+
+def ours(folder: Path) -> list[Decimal]:
+    """Measure the watcher: feed thread, inbox, loop, join, commit."""
+    with exchange(folder) as server:
+        books = Books(server, folder / "store.db")  # type: ignore[arg-type]
+        order_ids = books.place(20)
+        committed: dict[tuple[str, int], float] = {}
+        with sender(order_ids) as (url, sent):
+            watch = LiveWatch(books)
+            watch.ws_url = url
+            watch.audience.wants_board = False
+            state = watch.state
+            state.intake = Timed(state.store, state.recorder, state.roster, committed)
+            watch.start()
+            within(10, lambda: watch.feed_is("live"), "a live feed")
+            began = sent()
+            time.sleep(0.5)
+            watch.stop()
+        books.close()
+    missing = [1 for o, size, _ in began if (o, size) not in committed]
+    assert not missing, f"{len(missing)} frames were not committed"
+    return [Decimal(str(committed[o, size] - at)) for o, size, at in began]
+
+
+def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         limit = spread(raw(Path(folder)))
         found = spread(ours(Path(folder)))
