@@ -129,18 +129,16 @@ class Once:
 
     def _passes(self, wish: Wish) -> Passes:
         """Wire the passes; a venue that cannot even be opened is a run that failed, with its row."""
-        from ordersync_cli.services.ports import Run
-        from ordersync_cli.services.reconcile import Outage, Passes, here, write_failure
+        from ordersync_cli.services.reconcile import Outage, Passes
 
         wiring = self.run.wiring
         try:
             venue = wiring.venue
-        except VenueUnavailable as failure:
-            at = wiring.clock.now()
-            host, pid = here()
-            failed = Run(run_id=self.run.run_id, mode=self.mode, started_at=at, host=host, pid=pid)
-            said = not wish.dry_run and write_failure(wiring.store, failed, None, failure, at=at)
-            raise Outage(failure, said=said) from failure
+        except OrdersyncError as failure:
+            said = not wish.dry_run and self._failed_at_the_door(failure)
+            if isinstance(failure, VenueUnavailable):
+                raise Outage(failure, said=said) from failure
+            raise
         return Passes(
             store=wiring.store,
             venue=venue,
@@ -150,6 +148,16 @@ class Once:
             beating=True,
             audit_sample=wiring.settings.audit_sample,
         )
+
+    def _failed_at_the_door(self, failure: OrdersyncError) -> bool:
+        """Leave the row of a run that never came to its pass; tells whether this outage was told before."""
+        from ordersync_cli.services.ports import Run
+        from ordersync_cli.services.reconcile import here, write_failure
+
+        wiring = self.run.wiring
+        at, (host, pid) = wiring.clock.now(), here()
+        failed = Run(run_id=self.run.run_id, mode=self.mode, started_at=at, host=host, pid=pid)
+        return write_failure(wiring.store, failed, None, failure, at=at)
 
     def _told_before(self, outage: VenueUnavailable) -> int:
         """Keep quiet about an outage that was told within the hour; JSON still says it."""
@@ -162,6 +170,10 @@ class Once:
         output = self.run.output
         for detail in report.details:
             self._line(detail.line())
+        told = {detail.key for detail in report.details}
+        for order_id in report.adopted:
+            if order_id not in told:
+                self._line(f"{order_id} adopted")
         fresh = [b for b in report.breaks if b.severity == "open" and b.fresh]
         for found in fresh:
             text = f"break {found.kind} on {found.key}: stored {found.stored or 'nothing'}, venue {found.venue}"

@@ -20,7 +20,6 @@ from ordersync_cli.domain.orders import OrderStatus, Origin
 from ordersync_cli.domain.standing import derive
 from ordersync_cli.domain.trade import Change, Trade
 from ordersync_cli.errors import OrderRefused, UnreadableAnswer
-from ordersync_cli.errors import OrderRefused, UnreadableAnswer
 from ordersync_cli.services.listing import Listing, list_booked, list_created, look_up
 from ordersync_cli.services.pass_report import Found
 from ordersync_cli.services.ports import FillPage, TradeFilter, Transaction
@@ -88,10 +87,7 @@ class Intents:
         Tells whether the key may list orders at all. Raises SettingsError for another portfolio.
         """
         try:
-            try:
             key = self.work.venue.key_permissions(self.work.lane)
-        except (OrderRefused, UnreadableAnswer):  # a server of the wire format need not know this call
-            return False
         except (OrderRefused, UnreadableAnswer):  # a server of the wire format need not know this call
             return False
         self.work.store.claim(self.work.venue.name, key.portfolio_id)

@@ -15,18 +15,18 @@ from ordersync_cli.services.work import Work
 
 def adopt(work: Work, order_ids: Sequence[str]) -> int:
     """Look these external orders up and take them in; returns how many were new."""
-    adopted = 0
+    before = len(work.tally.adopted)
     for part in work.looker.batches(order_ids, work.lane):
         work.pulse.step()
         with work.store.write() as transaction:
             for seen in part.orders:
-                adopted += adopt_in(transaction, seen, at=work.clock.now(), source=work.source) is not None
+                if adopt_in(transaction, seen, at=work.clock.now(), source=work.source) is not None:
+                    work.tally.adopted.append(seen.order_id)
         recorded = work.record(part.orders)
         for change in recorded.changes:
             if change.after.trade_id is not None:
                 work.tally.checked.add(change.after.trade_id)
-    work.tally.adopted += adopted
-    return adopted
+    return len(work.tally.adopted) - before
 
 
 def adopt_in(transaction: Transaction, seen: OrderSeen, *, at: datetime, source: Source) -> Trade | None:

@@ -9,7 +9,6 @@ from ordersync_cli.domain.orders import OrderStatus, Status
 from ordersync_cli.domain.view import TradeView
 from ordersync_cli.services.differences import UNTIL_ACCEPTED
 from ordersync_cli.services.light import read_views
-from ordersync_cli.services.light import read_views
 from ordersync_cli.services.pass_report import Detail, Found, PassReport
 from ordersync_cli.services.ports import StoredBreak, TradeFilter, Transaction
 from ordersync_cli.services.work import Work
@@ -41,37 +40,13 @@ def close_pass(work: Work, *, requests: int) -> PassReport:
         checked=len(work.tally.checked),
         details=tuple(work.tally.details.values()),
         breaks=breaks,
-        adopted=work.tally.adopted,
+        adopted=tuple(work.tally.adopted),
         fills_added=work.tally.fills_added,
         requests=requests,
         alerts=alerts,
         result=_result(work, breaks),
         notes=tuple(work.tally.notes),
     )
-
-
-def _lost_repairs(work: Work) -> list[Found]:
-    """Read every repaired row back; one that reads as before the repair is a break of our own making."""
-    details = work.tally.details
-    return [
-        Found(
-            kind="status",
-            severity="open",
-            key=details[view.trade_id].key,
-            order_id=view.order_id,
-            trade_id=view.trade_id,
-            stored=f"{view.status} ({view.order_status}), read back after the repair",
-            venue=f"{details[view.trade_id].new_status} ({details[view.trade_id].new_order_status})",
-            age_seconds=0.0,
-        )
-        for view in read_views(work, list(details))
-        if _reads_as_before(details[view.trade_id], view)
-    ]
-
-
-def _reads_as_before(detail: Detail, view: TradeView) -> bool:
-    before = (detail.old_status, detail.old_order_status)
-    return before != (detail.new_status, detail.new_order_status) and before == (view.status, view.order_status)
 
 
 def _lost_repairs(work: Work) -> list[Found]:

@@ -89,7 +89,7 @@ class PassReport:
     checked: int
     details: tuple[Detail, ...]
     breaks: tuple[Found, ...]
-    adopted: int
+    adopted: tuple[str, ...]  # order ids
     fills_added: int
     requests: int
     alerts: int
@@ -118,7 +118,7 @@ class PassReport:
             "updated_count": self.updated_count,
             "details": {d.key: d.json() for d in self.details},
             "breaks": [b.json() for b in self.breaks],
-            "adopted": self.adopted,
+            "adopted": len(self.adopted),
             "fills_added": self.fills_added,
             "requests": self.requests,
             "alerts": self.alerts,

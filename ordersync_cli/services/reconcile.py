@@ -174,7 +174,7 @@ class Passes:
             checked=report.checked,
             updated_count=report.updated_count,
             fills_added=report.fills_added,
-            adopted=report.adopted,
+            adopted=len(report.adopted),
             requests=report.requests,
             open_breaks=sum(1 for b in report.breaks if b.severity == "open"),
         )

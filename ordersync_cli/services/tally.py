@@ -40,7 +40,7 @@ class Tally:
     drifted: list[Drift] = field(default_factory=list)
     explains: bool = False
     fills_added: int = 0
-    adopted: int = 0
+    adopted: list[str] = field(default_factory=list)  # order ids
     notes: list[str] = field(default_factory=list)
 
     def took(self, transaction: Transaction, recorded: Recorded, at: datetime) -> None:
