@@ -22,7 +22,7 @@ from ordersync_cli.services.board import Board
 from ordersync_cli.services.event_tail import EventTail
 from ordersync_cli.services.plain import plain
 from ordersync_cli.services.ports import Store, TradeEvent, TradeFilter
-from ordersync_cli.services.record import status_update
+from ordersync_cli.services.record import is_news, status_update
 
 PAGE = 200  # events read at once
 SAID_AT_MOST = 1_000  # lines about feed, alerts and passes that wait for a slow reader; then the oldest go
@@ -144,7 +144,7 @@ class LinesThread:
             return []  # the loop says what is wrong with it; the events are still there afterwards
 
     def _wanted(self, event: TradeEvent) -> bool:
-        return self._only is None or event.trade_id in self._only
+        return is_news(event) and (self._only is None or event.trade_id in self._only)
 
     def _line(self, document: Mapping[str, Any]) -> bytes:
         text = json.dumps(plain({**document, "simulated": self._simulated}), ensure_ascii=False)

@@ -12,7 +12,7 @@ from ordersync_cli.services.deliver import NOTIFICATION
 from ordersync_cli.services.incidents import IncidentBook, cause_of
 from ordersync_cli.services.plain import plain
 from ordersync_cli.services.ports import TradeEvent, Transaction
-from ordersync_cli.services.record import status_update
+from ordersync_cli.services.record import is_news, status_update
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Announcer:
     def __call__(self, transaction: Transaction, alarms: Sequence[Alarm], events: Sequence[TradeEvent]) -> None:
         """Queue one notification for each event, and raise the incidents of the alarms."""
         if self.notify:
-            for event in events:
+            for event in filter(is_news, events):
                 key = f"trade:{event.trade_id}"
                 body = notification_body(event, simulated=self.book.simulated)
                 transaction.outbox.put(NOTIFICATION, key, event.event_id, body, event.committed_at)

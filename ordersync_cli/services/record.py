@@ -96,7 +96,11 @@ class Recorder:
     def _owners(self, transaction: Transaction, observations: Sequence[OrderSeen | FillsSeen]) -> dict[str, int]:
         order_ids = {o.order_id for o in observations}
         client_ids = {o.client_order_id for o in observations if isinstance(o, OrderSeen) and o.client_order_id}
-        return transaction.trades.ids_of(order_ids, client_ids)
+        owners = transaction.trades.ids_of(order_ids, client_ids)
+        for seen in observations:  # fills carry no client order id: the sight beside them tells whose they are
+            if isinstance(seen, OrderSeen) and seen.client_order_id in owners:
+                owners.setdefault(seen.order_id, owners[seen.client_order_id])
+        return owners
 
     def _apply(self, transaction: Transaction, grouped: dict[int, list[Observation]], source: Source) -> Recorded:
         if not grouped:
@@ -131,6 +135,11 @@ def _owner(owners: dict[str, int], observation: Observation) -> int | None:
             return by_order
         return owners.get(observation.client_order_id) if observation.client_order_id else None
     return owners.get(observation.order_id) if isinstance(observation, FillsSeen) else None
+
+
+def is_news(event: TradeEvent) -> bool:
+    """Tell whether a `trade_status_update` is due: fills that arrived, or a send, change none of its keys."""
+    return event.kind not in {"fills", "attempt"}
 
 
 def status_update(event: TradeEvent) -> dict[str, Any]:

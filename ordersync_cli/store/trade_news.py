@@ -85,7 +85,9 @@ def _kind(change: Change) -> str:
         return "settled"
     if (change.was.status, change.was.order_status) != (change.now.status, change.now.order_status):
         return "status"
-    if change.figures_changed:
+    if (change.was.venue_status, change.was.order_id) != (change.now.venue_status, change.now.order_id):
+        return "status"
+    if change.figures_changed or change.was.filled_at != change.now.filled_at:
         return "figures"
     if change.fills_added or change.was.fills_verified != change.now.fills_verified:
         return "fills"

@@ -11,6 +11,7 @@ from ordersync_cli.domain.orders import Origin
 from ordersync_cli.domain.standing import derive
 from ordersync_cli.domain.trade import Change, Trade
 from ordersync_cli.services.ports import ClockOffset, TradeEvent
+from ordersync_cli.services.record import is_news
 from ordersync_cli.store.context import Context
 from ordersync_cli.store.measures import Measures
 from ordersync_cli.store.registers import put_claims
@@ -98,8 +99,8 @@ class TradeWrites:
         )
         TradeRows(self._context).write(ordered)
         unstored.difference_update(finals)
-        self._context.tell(events)
-        self._context.tell(quiet, quietly=True)
+        self._context.tell([e for e in events if is_news(e)])
+        self._context.tell([*(e for e in events if not is_news(e)), *quiet], quietly=True)
         Measures(self._context).take(changes, committed_at, offset)
         return events
 

@@ -53,6 +53,7 @@ class Placing:
         else:
             outcome = outcome_of(reply)
             with contextlib.suppress(Exception):  # the outcome is known: nothing may take its place
+                self._caller.budget.spend()
                 self._caller.learn(reply, before, self._clock.monotonic())
                 if reply.asks_for_less:
                     self._caller.budget.penalise(retry_after(reply) or 1.0)
