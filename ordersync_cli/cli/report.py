@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ordersync_cli.services.ports.history import Reading, Scope
     from ordersync_cli.services.report import Report
 
-FORMATS = ("table", "json", "csv", "prometheus")
+FORMATS = ("table", "json", "csv", "html", "prometheus", "png", "pdf")
 ROWS = ("trades", "fills")
 _MISSED = 10
 SHAPE: dict[str, Any] = {
@@ -54,7 +54,9 @@ def report(
     ] = None,
     bot_id: Annotated[int | None, typer.Option("--bot-id", metavar="N", help="Only the trades of this bot.")] = None,
     product: Annotated[str | None, typer.Option("--product", metavar="PRODUCT", help="Only this product.")] = None,
-    form: Annotated[str, typer.Option("--format", metavar="|".join(FORMATS))] = "",
+    form: Annotated[
+        str, typer.Option("--format", metavar="|".join(FORMATS), help="png and pdf need the extra [charts].")
+    ] = "",
     rows: Annotated[str, typer.Option("--rows", metavar="trades|fills", help="What csv lists.")] = "trades",
     output: Annotated[
         Path | None, typer.Option("--output", metavar="FILE", help="Write there instead of stdout.")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ordersync_cli.cli.invocation import Invocation
     from ordersync_cli.services.ports.history import Reading, Scope
     from ordersync_cli.services.report import Report
+    from ordersync_cli.services.report_series import Series
 
 
 BINARY = {"png", "pdf"}
@@ -81,10 +82,25 @@ def _content(run: Invocation, made: Report, reading: Reading, scope: Scope, wish
             from ordersync_cli.cli.report_prometheus import exposition
 
             yield exposition(made.document, simulated=simulated)
+        case "html":
+            from ordersync_cli.cli.report_html import page
+
+            yield page(made, _series(reading, scope, made), simulated=simulated).encode()
+        case "png" | "pdf":
+            from ordersync_cli.cli.report_picture import picture
+
+            yield picture(made, _series(reading, scope, made), form=wish.form, simulated=simulated)
         case _:
             from ordersync_cli.cli.report_table import plain_table
 
             yield plain_table(made, intervals=wish.intervals).encode()
+
+
+def _series(reading: Reading, scope: Scope, made: Report) -> Series:
+    from ordersync_cli.services.report_series import series_of
+
+    limits = {mode: made.expected.limit(mode) for mode in ("light", "deep")}
+    return series_of(reading, scope, made.now, limits, made.document["generated_at"])
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ _LISTED = 20
 def show_table(output: Output, made: Report, *, intervals: bool) -> None:
     """Print the report: sections on a terminal, flat lines (section, name, figure, value, before) in a pipe."""
     if is_terminal(sys.stdout):
-        for title, columns, rows in sections(made, intervals=intervals):
+        for title, columns, rows in sections(made, intervals=intervals, exact=False):
             output.table(columns, rows, title)
         return
     output.table(COLUMNS, flat(made.document))
@@ -46,8 +46,11 @@ def plain_table(made: Report, *, intervals: bool) -> str:
 Section = tuple[str, Sequence[str], Sequence[Row]]
 
 
-def sections(made: Report, *, intervals: bool) -> Iterator[Section]:
-    """Give the report's parts: title, columns, rows; empty parts are left out."""
+def sections(made: Report, *, intervals: bool, exact: bool = True) -> Iterator[Section]:
+    """Give the report's parts: title, columns, rows; empty parts are left out.
+
+    ``exact`` money keeps every digit; else it is shown to the hundredth.
+    """
     told, before = made.document, made.document["previous"]
     window = f"{_moment(told['since'])} to {_moment(told['until'])}"
     yield f"Report {window}", ("target", "is", "promised", "before", ""), list(_targets(told, before))
@@ -58,7 +61,7 @@ def sections(made: Report, *, intervals: bool) -> Iterator[Section]:
         ("Bots", ("bot", "pending", "oldest", "blocked", "blocked for"), map(_bot, told["bots"])),
         ("Stale now", ("trade", "order", "product", "status", "age", "limit"), map(_stale, told["stale"])),
         ("Volume", ("product", "side", "trades", "value", "fees", "value before", "fees before"),
-         _volume(told["volume"], before["volume"])),
+         _volume(told["volume"], before["volume"], _every_digit if exact else _hundredths)),
         ("Passes", ("mode", "runs", "good", "not good", "repaired", "requests", "last good", "gaps"),
          _runs(told["runs"])),
         ("Watchers", ("host", "role", "feed", "since", "misses", "clock"), map(_watcher, told["watchers"])),
@@ -169,19 +172,24 @@ def _stale(trade: Mapping[str, Any]) -> Row:
     )
 
 
-def _volume(volume: Sequence[Mapping[str, Any]], before: Sequence[Mapping[str, Any]]) -> Iterator[Row]:
+def _every_digit(value: Decimal | None) -> Decimal | None:
+    return value
+
+
+def _hundredths(value: Decimal | None) -> str | None:
+    return None if value is None else f"{value:,.2f}"
+
+
+def _volume(
+    volume: Sequence[Mapping[str, Any]],
+    before: Sequence[Mapping[str, Any]],
+    shown: Callable[[Decimal | None], object],
+) -> Iterator[Row]:
     earlier = {(v["product_id"], v["side"]): v for v in before}
     for part in volume:
         was = earlier.get((part["product_id"], part["side"]), {})
-        yield (
-            part["product_id"],
-            part["side"],
-            part["trades"],
-            part["filled_value"],
-            part["total_fees"],
-            was.get("filled_value"),
-            was.get("total_fees"),
-        )
+        figures = (part["filled_value"], part["total_fees"], was.get("filled_value"), was.get("total_fees"))
+        yield part["product_id"], part["side"], part["trades"], *(shown(value) for value in figures)
 
 
 def _runs(runs: Mapping[str, Any]) -> Iterator[Row]:

@@ -30,6 +30,8 @@ class Report:
     overdue: Sequence[str]
     now: Window
     before: Window
+    limits: ReportLimits
+    expected: RunExpectations
 
     @property
     def missed(self) -> list[str]:
@@ -85,7 +87,15 @@ class Reporting:
             "alerts": alerts_json(reading, scope, waiting),
             "intervals": intervals_json(reading.notes, rate=self.rate, with_replay=self.replay),
         }
-        return Report(document=document, targets=targets, overdue=overdue, now=now, before=before)
+        return Report(
+            document=document,
+            targets=targets,
+            overdue=overdue,
+            now=now,
+            before=before,
+            limits=self.limits,
+            expected=self.expected,
+        )
 
     def _stale(self, pending: Sequence[PendingTrade]) -> list[dict[str, Any]]:
         """List what the venue has not confirmed for longer than its limit, the oldest word first."""

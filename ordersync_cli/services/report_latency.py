@@ -34,18 +34,25 @@ class Breakdown:
     by: Mapping[str, Mapping[Any, Measured]]
 
 
-def breakdown(history: History, scope: Scope, measure: str, by: Sequence[str]) -> Breakdown:
+def breakdown(history: History, scope: Scope, measure: str, by: Sequence[str], slot_seconds: float = 3600) -> Breakdown:
     """Measure a window: count, mean, nearest-rank percentiles and maximum, all exact.
 
     Counting by bucket tells in which bucket each percentile lies; only those are read in full.
     """
-    cells = history.cells(scope, measure, by)
+    cells = history.cells(scope, measure, by, slot_seconds)
     groups = _grouped(cells, by)
     wanted = {
         group: {percent: histogram.find(rank(histogram.count, percent)) for percent in PERCENTILES}
         for group, (histogram, _) in groups.items()
     }
-    found = _narrowed(history, scope, measure, by, wanted)
+    pools = _pools(wanted)
+    buckets = sorted({bucket for _, bucket in pools})
+    if buckets:
+        _fill(pools, history.samples(scope, measure, by, buckets, slot_seconds), by)
+    found = {
+        group: {percent: pools[group, bucket][inside] for percent, (bucket, inside) in places.items()}
+        for group, places in wanted.items()
+    }
     measured = {group: _measured(*groups[group], found[group]) for group in groups}
     return Breakdown(
         whole=measured.get(ALL, Measured()),
@@ -67,30 +74,19 @@ def _grouped(cells: Iterable[Cell], by: Sequence[str]) -> dict[Group, tuple[Hist
     }
 
 
-def _narrowed(
-    history: History,
-    scope: Scope,
-    measure: str,
-    by: Sequence[str],
-    wanted: Mapping[Group, Mapping[int, tuple[int, int]]],
-) -> dict[Group, dict[int, int]]:
-    """Read the samples of the buckets in which percentiles lie, and pick those of their ranks."""
-    pools: dict[tuple[Group, int], list[int]] = {
-        (group, bucket): [] for group, places in wanted.items() for bucket, _ in places.values()
-    }
-    buckets = sorted({bucket for _, bucket in pools})
-    if buckets:
-        for *keys, bucket, micros in history.samples(scope, measure, by, buckets):
-            for group in (ALL, *zip(by, keys, strict=True)):
-                pool = pools.get((group, bucket))
-                if pool is not None:
-                    pool.append(micros)
+def _pools(wanted: Mapping[Group, Mapping[int, tuple[int, int]]]) -> dict[tuple[Group, int], list[int]]:
+    return {(group, bucket): [] for group, places in wanted.items() for bucket, _ in places.values()}
+
+
+def _fill(pools: Mapping[tuple[Group, int], list[int]], samples: Iterable[tuple[Any, ...]], by: Sequence[str]) -> None:
+    """Put each sample into the pools of its groups, where its bucket holds a percentile, and order them."""
+    for *keys, bucket, micros in samples:
+        for group in (ALL, *zip(by, keys, strict=True)):
+            pool = pools.get((group, bucket))
+            if pool is not None:
+                pool.append(micros)
     for pool in pools.values():
         pool.sort()
-    return {
-        group: {percent: pools[group, bucket][inside] for percent, (bucket, inside) in places.items()}
-        for group, places in wanted.items()
-    }
 
 
 def _measured(histogram: Histogram, error_us: int | None, found: Mapping[int, int]) -> Measured:

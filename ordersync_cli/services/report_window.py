@@ -48,6 +48,7 @@ class Blocking:
     product_id: str | None
     span: Span
     pending_seconds: Decimal  # in all, up to its end or now
+    ended_at: datetime  # or now
     over: bool
 
 
@@ -84,7 +85,7 @@ class Window:
     turnover: Sequence[Turnover]
     latency: Breakdown
     cancels: Measured
-    blocking: Sequence[Blocking]
+    waiting: Sequence[Blocking]  # what lasts, and what took longer than the limit
     worst: Blocking | None
     accuracy: Accuracy
     manual_syncs: int
@@ -99,6 +100,11 @@ class Window:
             counts[part.status] += part.trades
         named = {word: counts[word] for word in ("pending", "completed", "failed")}
         return {"total": sum(counts.values()), **named}
+
+    @property
+    def blocking(self) -> list[Blocking]:
+        """List the trades that kept a bot waiting beyond the limit, in the window."""
+        return [one for one in self.waiting if one.over]
 
     def repairs(self) -> int:
         """Count the breaks that the passes repaired."""
@@ -147,14 +153,13 @@ def window_of(
     runs = reading.runs.between(scope.since, scope.until)
     audits = audits_of(reading, runs)
     spans = _spans(history, scope, pending, at, limits.blocked_after)
-    blocking = [b for b in spans if b.over]
     found = reading.breaks.between(scope.since, scope.until)
     return Window(
         scope=scope,
         turnover=history.turnover(scope),
         latency=breakdown(history, scope, LATENCY, ("source", "product_id", "order_type", "hour")),
         cancels=breakdown(history, scope, CANCELS, ()).whole,
-        blocking=blocking,
+        waiting=spans,
         worst=_worst(history, scope, spans),
         accuracy=_accuracy(history, scope, audits),
         manual_syncs=_deeds(history.by_hand(scope)),
@@ -182,6 +187,7 @@ def _spans(
                 product_id=product_id,
                 span=beyond[0] if beyond else (end, end),
                 pending_seconds=seconds((end - began) // timedelta(microseconds=1)),
+                ended_at=end,
                 over=bool(beyond),
             )
         )
@@ -201,6 +207,7 @@ def _worst(history: History, scope: Scope, spans: Sequence[Blocking]) -> Blockin
         product_id=None,
         span=(scope.since, scope.since),
         pending_seconds=seconds(largest),
+        ended_at=scope.until,
         over=False,
     )
 

@@ -40,11 +40,11 @@ class Measured:
         return [_cell(keys_, rows) for keys_, rows in sorted(found.items(), key=str)]
 
     def samples(
-        self, scope: Scope, measure: str, by: Sequence[str], buckets: Sequence[int]
+        self, scope: Scope, measure: str, by: Sequence[str], buckets: Sequence[int], slot_seconds: float = 3600
     ) -> Iterator[tuple[Any, ...]]:
         """Stream the samples that lie in these buckets: the keys, the bucket, the microseconds."""
         tests, values = self._measured(scope, measure)
-        columns = ", ".join([*(_key(name, scope, 3600) for name in by), "bucket", "micros"])
+        columns = ", ".join([*(_key(name, scope, slot_seconds) for name in by), "bucket", "micros"])
         text = f"SELECT {columns} FROM measures WHERE {' AND '.join([*tests, self._sql.among('bucket')])}"
         return self._sql.stream(text, [*values, self._sql.values.several(buckets)])
 

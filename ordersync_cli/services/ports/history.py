@@ -101,7 +101,7 @@ class History(Protocol):
         ...
 
     def samples(
-        self, scope: Scope, measure: str, by: Sequence[str], buckets: Sequence[int]
+        self, scope: Scope, measure: str, by: Sequence[str], buckets: Sequence[int], slot_seconds: float = 3600
     ) -> Iterator[tuple[Any, ...]]:
         """Stream the samples that lie in these buckets: the keys, the bucket, the microseconds."""
         ...

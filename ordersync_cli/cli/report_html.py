@@ -1,0 +1,213 @@
+"""A report as one HTML file: no outside link, no script, light and dark, fit for paper."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from ordersync_cli.cli import report_charts, report_strips
+from ordersync_cli.cli.output import cell, harmless
+from ordersync_cli.cli.report_charts import legend
+from ordersync_cli.cli.report_style import style_sheet
+from ordersync_cli.cli.report_table import Section, sections
+from ordersync_cli.cli.report_table import seconds_text as duration
+from ordersync_cli.services.report_series import Series, headline_of
+
+if TYPE_CHECKING:
+    from ordersync_cli.services.report import Report
+
+TARGETS = {
+    "market_pending_over_10s": "Market orders pending over 10 s",
+    "sync_latency_mean": "Mean sync latency",
+    "real_time_p99": "Real-time latency, 99 %",
+    "status_accuracy": "Status accuracy, audited",
+    "manual_interventions": "Manual interventions",
+    "undelivered_alerts": "Undelivered alerts",
+    "bots_blocked": "Bots blocked",
+}
+SIMULATED = "SIMULATED: the venue is a simulator; no real order, no real money."
+_STATES = {True: ("met", "✓ met"), False: ("missed", "✗ missed"), None: ("none", "– nothing measured")}
+_SECONDS = {"sync_latency_mean", "real_time_p99"}
+
+
+def page(made: Report, series: Series, *, simulated: bool) -> str:
+    """Write the whole page."""
+    told = made.document
+    window = f"{told['since']:%Y-%m-%d %H:%M:%S} to {told['until']:%Y-%m-%d %H:%M:%S} UTC"
+    of = "".join(f", {name} {told[key]}" for name, key in (("bot", "bot_id"), ("product", "product_id")) if told[key])
+    banner = f'<p class="banner" role="note">{SIMULATED}</p>' if simulated else ""
+    body = "".join(
+        (
+            f"<header><h1>ordersync report</h1><p class='sub'>{escape(window + of)}</p>{banner}",
+            f"<p class='verdict'>{escape(headline_of(told))}</p></header>",
+            f"<div class='cards'>{''.join(_cards(told))}</div>",
+            *_parts(made, series),
+            f"<footer>Made {told['generated_at']:%Y-%m-%d %H:%M:%S} UTC from the trade store alone.</footer>",
+        )
+    )
+    return (
+        "<!doctype html>\n<html lang='en'><head><meta charset='utf-8'>"
+        "<meta name='viewport' content='width=device-width,initial-scale=1'>"
+        "<meta http-equiv='Content-Security-Policy' content=\"default-src 'none'; style-src 'unsafe-inline'\">"
+        "<link rel='icon' href='data:,'>"
+        f"<title>ordersync report, {escape(window)}</title><style>{style_sheet()}</style></head>"
+        f"<body><main>{body}</main></body></html>\n"
+    )
+
+
+def _cards(told: Mapping[str, Any]) -> Iterable[str]:
+    earlier = {t["name"]: t["actual"] for t in told["previous"]["targets"]}
+    for target in told["targets"]:
+        name = target["name"]
+        class_, state = _STATES[target["met"]]
+        before = figure(name, earlier[name])
+        yield (
+            f"<div class='card {class_}'><div class='name'>{escape(TARGETS.get(name, name))}</div>"
+            f"<div class='actual'>{figure(name, target['actual'])}</div>"
+            f"<div class='note'><span class='state'>{state}</span> · promised {promise(name, target['target'])}</div>"
+            f"<div class='note'>period before: {before}</div></div>"
+        )
+
+
+def figure(name: str, value: Any) -> str:
+    """Write the figure of a target for people."""
+    if value is None:
+        return "–"
+    if name in _SECONDS:
+        return duration(value)
+    if name == "status_accuracy":
+        return f"{_cut(Decimal(value) * 100, 3)} %"
+    return f"{value:,}"
+
+
+def promise(name: str, value: Any) -> str:
+    """Write what was promised."""
+    if name in _SECONDS:
+        return f"under {duration(Decimal(value))}"
+    if name == "status_accuracy":
+        return f"at least {figure(name, value)}"
+    return f"{value}" if not value else f"at most {value}"
+
+
+def _cut(value: Decimal, places: int) -> str:
+    """Write a share without rounding it up: 99.9996 % is not 100 %."""
+    step = Decimal(1).scaleb(-places)
+    return f"{value - value % step:f}".rstrip("0").rstrip(".") or "0"
+
+
+def _parts(made: Report, series: Series) -> Iterable[str]:
+    told = made.document
+    latency = made.now.latency
+    tables = {section[0]: section for section in sections(made, intervals=True, exact=False)}
+    by_title = {title.partition(",")[0]: section for title, section in tables.items()}
+    promised = {t["name"]: float(t["target"]) for t in told["targets"]}
+    if latency.whole.spread.count:
+        keys = (("s1", "half of the changes"), ("s2", "95 %"), ("worst", "the longest"), ("limit", "promised mean"))
+        yield _section(
+            "Sync latency",
+            "From the venue's own time of the event to the committed row; figures below the error of the clocks"
+            " are shown as such.",
+            legend(keys),
+            report_charts.latency_chart(series, promised["sync_latency_mean"]),
+            table(by_title["Sync latency"]),
+        )
+        histograms = {source: m.histogram for source, m in latency.by["source"].items()}
+        yield _section("Distribution by source", "", report_charts.distribution_chart(histograms))
+    limit = float(made.limits.blocked_after)
+    ages = (("s1", f"up to {limit:g} s"), ("bad", "longer: a bot is blocked"))
+    yield _section(
+        "Pending market orders",
+        "",
+        legend(ages),
+        report_charts.pending_chart(series, limit),
+        table(by_title.get("Bots")),
+    )
+    if series.blocked:
+        yield _section("Blocked bots", "", report_strips.blocked_strip(series))
+    if by_title.get("Stale now"):
+        yield _section("Stale now", "The venue has not confirmed these lately.", table(by_title["Stale now"]))
+    yield _section("Trades and volume", "", table(by_title["Trades"]), table(by_title.get("Volume")))
+    yield _section("Time in each status", "", table(by_title.get("Time in each status")))
+    yield from _care(made, series, by_title)
+
+
+def _care(made: Report, series: Series, by_title: Mapping[str, Section]) -> Iterable[str]:
+    told = made.document
+    keys = (
+        ("good", "ran"),
+        ("s2", "did not end well"),
+        ("bad", "did not run though due"),
+        ("none", "nothing expected"),
+    )
+    yield _section(
+        "Passes of reconcile", "", legend(keys), report_strips.passes_strip(series), table(by_title.get("Passes"))
+    )
+    yield _section("Watchers", "", table(by_title.get("Watchers")))
+    found = (("s1", "repaired"), ("info", "for information"), ("bad", "open"))
+    drawn = report_charts.breaks_chart(series) if series.breaks else ""
+    yield _section(
+        "Breaks", _found(told["breaks"]), legend(found) if drawn else "", drawn, table(by_title.get("Breaks"))
+    )
+    yield _section("Audits", _accuracy(told["accuracy"]), report_strips.audits_strip(series) if series.audits else "")
+    drawn = report_strips.incidents_strip(series) if series.incidents else ""
+    alerts = told["alerts"]
+    said = (
+        f"{alerts['incidents']} in the window, {alerts['open']} open now; {alerts['undelivered']} alerts undelivered."
+    )
+    yield _section("Alerts", said, drawn, table(by_title.get("Alerts")))
+    plans = told["intervals"].get("replay", {}).get("plans", [])
+    if plans and plans[0]["orders"]:
+        yield _section(
+            "Learned schedule of looks",
+            "What other schedules would have cost and missed on the same recorded orders, with the feed down.",
+            report_charts.plans_chart(plans),
+            table(by_title.get("Other schedules on the same orders")),
+            table(by_title.get("Learned time to fill")),
+        )
+
+
+def _found(breaks: Mapping[str, Any]) -> str:
+    return f"{breaks['found']} found in the window, {breaks['repaired']} repaired, {breaks['open']} open."
+
+
+def _accuracy(accuracy: Mapping[str, Any]) -> str:
+    if not accuracy["audited"]:
+        return "No trade of the window was audited."
+    sure = _cut(Decimal(accuracy["lower_bound_95"]) * 100, 3)
+    more = accuracy["clean_audits_needed"]
+    needs = f" A claim of 99.9 % needs {more:,} more clean audits." if more else " That carries a claim of 99.9 %."
+    return (
+        f"{accuracy['matched']:,} of {accuracy['audited']:,} audited trades matched the venue before any repair: with"
+        f" 95 % certainty at least {sure} % of all do.{needs}"
+    )
+
+
+def _section(title: str, words: str, *parts: str) -> str:
+    inside = "".join(f"<div class='scroll'>{p}</div>" if p.startswith("<svg") else p for p in parts)
+    if not inside and not words:
+        return ""
+    said = f"<p class='small'>{escape(words)}</p>" if words else ""
+    return f"<section><h2>{escape(title)}</h2>{said}{inside}</section>"
+
+
+def table(section: Section | None) -> str:
+    """Write a section of the report as a table; a column of numbers stands to the right."""
+    if section is None:
+        return ""
+    _, columns, rows = section
+    shown = [[cell(value) for value in row] for row in rows]
+    right = [_numbers([row[i] for row in shown]) for i in range(len(columns))]
+    head = "".join(_cell("th", c, n) for c, n in zip(columns, right, strict=True))
+    body = "".join(f"<tr>{''.join(_cell('td', v, n) for v, n in zip(r, right, strict=True))}</tr>" for r in shown)
+    return f"<div class='scroll'><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+
+
+def _cell(kind: str, words: str, right: bool) -> str:
+    return f"<{kind}{' class=n' if right else ''}>{escape(harmless(words))}</{kind}>"
+
+
+def _numbers(column: Sequence[str]) -> bool:
+    filled = [value for value in column if value]
+    return bool(filled) and all(value[0] in "0123456789<-≤≥" for value in filled)
