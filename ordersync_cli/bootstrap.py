@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
@@ -12,9 +13,11 @@ from ordersync_cli.errors import OrderRefused, StoreError, UnreadableAnswer
 
 if TYPE_CHECKING:
     from ordersync_cli.config import Settings
+    from ordersync_cli.domain.trade import Alarm
     from ordersync_cli.services.alert import AlertLimits, Alerts, IncidentBook
+    from ordersync_cli.services.announce import Announcer
     from ordersync_cli.services.deliver import Deliverer, Sink
-    from ordersync_cli.services.ports import ClockOffset, Feed, Store, Venue
+    from ordersync_cli.services.ports import ClockOffset, Feed, Store, TradeEvent, Transaction, Venue
     from ordersync_cli.services.ports.history import HistoryStore
     from ordersync_cli.services.record import Recorder
     from ordersync_cli.simulator.server import SimulatorServer
@@ -104,11 +107,20 @@ class Wiring:
     @cached_property
     def recorder(self) -> Recorder:
         """The one way into the store, with alerts and notifications queued in the same transaction."""
-        from ordersync_cli.services.announce import Announcer
         from ordersync_cli.services.record import Recorder
 
-        announce = Announcer(clock=self.clock, book=self.book, notify=self.settings.webhook_url is not None)
-        return Recorder(store=self.store, clock=self.clock, announce=announce, offset=self._known_offset)
+        return Recorder(store=self.store, clock=self.clock, announce=self._announce, offset=self._known_offset)
+
+    @cached_property
+    def _announcer(self) -> Announcer:
+        from ordersync_cli.services.announce import Announcer
+
+        return Announcer(clock=self.clock, book=self.book, notify=self.settings.webhook_url is not None)
+
+    def _announce(self, transaction: Transaction, alarms: Sequence[Alarm], events: Sequence[TradeEvent]) -> None:
+        """Announce what there is to announce: mostly nothing, and then the announcer is not even imported."""
+        if alarms or (events and self.settings.webhook_url is not None):
+            self._announcer(transaction, alarms, events)
 
     @cached_property
     def _reach(self) -> VenueReach:

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from ordersync_cli import __version__
+from ordersync_cli.cli.lean import LeanCommand, LeanGroup
 from ordersync_cli.cli.options import REGISTRY, Command, Prepared, parser_of
 
 MODULES = {  # the word the user types -> the module in this package, in the order of the help
@@ -70,6 +71,7 @@ def build() -> typer.Typer:
     """Build the tree of what is registered."""
     app = typer.Typer(
         name="ordersync",
+        cls=LeanGroup,
         help="Places Coinbase orders, keeps their stored status true, and proves it.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
@@ -80,9 +82,9 @@ def build() -> typer.Typer:
     for registered in REGISTRY.values():
         group, _, word = registered.words.rpartition(" ")
         if group and group not in groups:
-            groups[group] = typer.Typer(help=_GROUPS[group], no_args_is_help=True)
+            groups[group] = typer.Typer(cls=LeanGroup, help=_GROUPS[group], no_args_is_help=True)
             app.add_typer(groups[group], name=group)
-        (groups[group] if group else app).command(word)(parser_of(registered))
+        (groups[group] if group else app).command(word, cls=LeanCommand)(parser_of(registered))
     return app
 
 

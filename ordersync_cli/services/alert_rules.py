@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from ordersync_cli.domain.orders import OrderStatus, OrderType, Status
-from ordersync_cli.domain.view import TradeView
 from ordersync_cli.services.situation import (
     ALERTED_BREAKS,
     EACH_COUNTS,
@@ -16,6 +16,9 @@ from ordersync_cli.services.situation import (
     Situation,
     StoreFacts,
 )
+
+if TYPE_CHECKING:
+    from ordersync_cli.domain.view import TradeView
 
 OpenKeys = Collection[tuple[str, str]]
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ordersync_cli.clock import Clock
-from ordersync_cli.domain.trade import Alarm
 from ordersync_cli.services.deliver import NOTIFICATION
 from ordersync_cli.services.incidents import IncidentBook, cause_of
 from ordersync_cli.services.plain import plain
-from ordersync_cli.services.ports import TradeEvent, Transaction
 from ordersync_cli.services.record import is_news, status_update
+
+if TYPE_CHECKING:
+    from ordersync_cli.clock import Clock
+    from ordersync_cli.domain.trade import Alarm
+    from ordersync_cli.services.ports import TradeEvent, Transaction
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from ordersync_cli.clock import Chance, Clock
 from ordersync_cli.errors import LeaseLost
-from ordersync_cli.services.ports import Delivery, Lease, Store
+
+if TYPE_CHECKING:
+    from ordersync_cli.clock import Chance, Clock
+    from ordersync_cli.services.ports import Delivery, Lease, Store
 
 NOTIFICATION = "notification"  # the sink of `trade_status_update`s
 OUTBOX_LEASE = "outbox"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from ordersync_cli.services.ports import Transaction
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ordersync_cli.services.ports import Transaction
 
 _DIGITS = 18  # of a 64-bit number
 

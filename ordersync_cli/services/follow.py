@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from ordersync_cli.clock import Clock
-from ordersync_cli.domain.observations import FillsSeen, OrderSeen
+from ordersync_cli.domain.observations import FillsSeen
 from ordersync_cli.domain.orders import Source
-from ordersync_cli.domain.schedule import Learned, class_of, load_learned, next_look
+from ordersync_cli.domain.schedule import class_of, load_learned, next_look
 from ordersync_cli.domain.standing import derive
-from ordersync_cli.domain.trade import Standing, Trade
 from ordersync_cli.errors import OrdersyncError, UnreadableAnswer, VenueUnavailable
-from ordersync_cli.services.ports import Lane, Store, Venue
-from ordersync_cli.services.record import Recorder
+from ordersync_cli.services.ports import Lane
+
+if TYPE_CHECKING:
+    from ordersync_cli.clock import Clock
+    from ordersync_cli.domain.observations import OrderSeen
+    from ordersync_cli.domain.schedule import Learned
+    from ordersync_cli.domain.trade import Standing, Trade
+    from ordersync_cli.services.ports import Store, Venue
+    from ordersync_cli.services.record import Recorder
 
 WATCHER_PATIENCE = 1.0  # seconds that a live watcher may take before we look ourselves
 WATCHER_BEAT = 4.0  # seconds after which a watcher's beat no longer proves it alive

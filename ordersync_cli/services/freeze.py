@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from ordersync_cli.errors import PlacingFrozen
-from ordersync_cli.services.ports import Transaction
+
+if TYPE_CHECKING:
+    from ordersync_cli.services.ports import Transaction
 
 _NOTE = "frozen"
 

@@ -7,13 +7,17 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
-from ordersync_cli.clock import Chance
-from ordersync_cli.domain.trade import Alarm
 from ordersync_cli.services.alert_rules import grouped, is_quiet
 from ordersync_cli.services.plain import plain
-from ordersync_cli.services.ports import Incident, Transaction
+from ordersync_cli.services.ports import Incident
 from ordersync_cli.services.situation import SEVERITY, AlertLimits, Cause
+
+if TYPE_CHECKING:
+    from ordersync_cli.clock import Chance
+    from ordersync_cli.domain.trade import Alarm
+    from ordersync_cli.services.ports import Transaction
 
 _SENT = "alert_messages"  # the note with the times of the last hour's messages
 _HELD = "held"

@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
-from ordersync_cli.clock import Chance, Clock
 from ordersync_cli.domain.identity import canonical_request, tagged_id
-from ordersync_cli.domain.orders import OrderRequest, Product, Source
+from ordersync_cli.domain.orders import Source
 from ordersync_cli.domain.trade import Trade
 from ordersync_cli.domain.validation import notional, problems
 from ordersync_cli.errors import OutcomeUnknown, UsageError
 from ordersync_cli.services.freeze import refuse_when_frozen
-from ordersync_cli.services.ports import Lane, SignedOrder, Store, Venue
+from ordersync_cli.services.ports import Lane
+
+if TYPE_CHECKING:
+    from ordersync_cli.clock import Chance, Clock
+    from ordersync_cli.domain.orders import OrderRequest, Product
+    from ordersync_cli.services.ports import SignedOrder, Store, Venue
 
 TAKE_NEW_ID = "Place it again with another --client-order-id (or none: one is made for you)."
 

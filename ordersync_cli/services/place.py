@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from ordersync_cli.clock import Chance, Clock
 from ordersync_cli.domain.observations import AnswerKind, PlaceAnswer
 from ordersync_cli.domain.orders import OrderStatus, Source
 from ordersync_cli.domain.standing import derive
-from ordersync_cli.domain.trade import Standing, Trade
 from ordersync_cli.errors import AlreadyKnown, CredentialsRefused, OrdersyncError, OutcomeUnknown, UsageError
 from ordersync_cli.services.follow import Followed, Follower
-from ordersync_cli.services.intent import TAKE_NEW_ID, Intents, Wanted
-from ordersync_cli.services.ports import Lane, Preview, SignedOrder, Store, Venue
-from ordersync_cli.services.record import Recorder
+from ordersync_cli.services.intent import TAKE_NEW_ID, Intents
+from ordersync_cli.services.ports import Lane
+
+if TYPE_CHECKING:
+    from ordersync_cli.clock import Chance, Clock
+    from ordersync_cli.domain.trade import Standing, Trade
+    from ordersync_cli.services.intent import Wanted
+    from ordersync_cli.services.ports import Preview, SignedOrder, Store, Venue
+    from ordersync_cli.services.record import Recorder
 
 OUTCOME_EXITS = {
     "filled": 0,

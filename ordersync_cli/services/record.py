@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ordersync_cli.clock import Clock
 from ordersync_cli.domain.lifecycle import observe
 from ordersync_cli.domain.observations import FillsSeen, Observation, OrderSeen
-from ordersync_cli.domain.orders import Source
-from ordersync_cli.domain.trade import Alarm, Change, Trade
-from ordersync_cli.services.ports import ClockOffset, Store, TradeEvent, Transaction
+
+if TYPE_CHECKING:
+    from ordersync_cli.clock import Clock
+    from ordersync_cli.domain.orders import Source
+    from ordersync_cli.domain.trade import Alarm, Change, Trade
+    from ordersync_cli.services.ports import ClockOffset, Store, TradeEvent, Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time
+from typing import TYPE_CHECKING
 
-from ordersync_cli.domain.view import TradeView
-from ordersync_cli.services.ports import Run, StoredBreak
+if TYPE_CHECKING:
+    from ordersync_cli.domain.view import TradeView
+    from ordersync_cli.services.ports import Run, StoredBreak
 
 # Every rule of the contract, with its severity and what it means to a person.
 SEVERITY: Mapping[str, str] = {

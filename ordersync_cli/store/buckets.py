@@ -11,13 +11,15 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ordersync_cli.clock import Clock
 from ordersync_cli.store import postgres
 from ordersync_cli.store.budget import BURST, Bucket
 from ordersync_cli.store.faults import translated
 from ordersync_cli.store.urls import Location
+
+if TYPE_CHECKING:
+    from ordersync_cli.clock import Clock
 
 _NAME = "requests"
 _BROKEN = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}

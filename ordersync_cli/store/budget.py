@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from ordersync_cli.clock import Clock
 from ordersync_cli.errors import BudgetExhausted
 from ordersync_cli.services.ports import Lane
+
+if TYPE_CHECKING:
+    from ordersync_cli.clock import Clock
 
 BURST = 10.0
 PATIENCE: Mapping[Lane, float] = {  # seconds

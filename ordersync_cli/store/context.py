@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ordersync_cli.clock import Chance, Clock
 from ordersync_cli.errors import LeaseLost
-from ordersync_cli.services.ports import Lease, TradeEvent
 from ordersync_cli.store.event_rows import write_events
-from ordersync_cli.store.sql import Sql
+
+if TYPE_CHECKING:
+    from ordersync_cli.clock import Chance, Clock
+    from ordersync_cli.services.ports import Lease, TradeEvent
+    from ordersync_cli.store.sql import Sql
 
 
 @dataclass(slots=True)

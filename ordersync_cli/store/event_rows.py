@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ordersync_cli.services.ports import TradeEvent
-from ordersync_cli.store.sql import Sql
-from ordersync_cli.store.values import Values
+
+if TYPE_CHECKING:
+    from ordersync_cli.store.sql import Sql
+    from ordersync_cli.store.values import Values
 
 EVENT_COLUMNS = (
     "event_id", "trade_id", "bot_id", "order_id", "client_order_id", "kind", "old_status",

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from ordersync_cli.services.ports import Incident, StoredBreak
-from ordersync_cli.store.context import Context
 from ordersync_cli.store.shapes import Shape
+
+if TYPE_CHECKING:
+    from ordersync_cli.store.context import Context
 
 _BREAK = Shape(
     "breaks",

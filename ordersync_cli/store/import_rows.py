@@ -6,12 +6,14 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ordersync_cli.domain.orders import OrderStatus, OrderType, Origin, Source, Status
-from ordersync_cli.services.foreign_row import ForeignRow
 from ordersync_cli.services.ports import TradeEvent
-from ordersync_cli.store.context import Context
+
+if TYPE_CHECKING:
+    from ordersync_cli.services.foreign_row import ForeignRow
+    from ordersync_cli.store.context import Context
 
 _COLUMNS = (
     "bot_id", "product_id", "side", "size", "price", "order_id", "status", "size_usd", "created_at",

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from ordersync_cli.clock import Clock
 from ordersync_cli.services.ports import Lease
-from ordersync_cli.store.database import Database
+
+if TYPE_CHECKING:
+    from ordersync_cli.clock import Clock
+    from ordersync_cli.store.database import Database
 
 DEAD_AFTER = 4.0  # seconds without a beat, on the candidate's own monotonic clock
 LOOK_EVERY = 0.25  # seconds

@@ -10,14 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ordersync_cli.domain.histogram import bucket_of
 from ordersync_cli.domain.orders import OrderStatus, OrderType, Origin
-from ordersync_cli.domain.trade import Change, Trade
-from ordersync_cli.services.ports import ClockOffset
-from ordersync_cli.store.context import Context
 from ordersync_cli.store.trade_news import latency_of
+
+if TYPE_CHECKING:
+    from ordersync_cli.domain.trade import Change, Trade
+    from ordersync_cli.services.ports import ClockOffset
+    from ordersync_cli.store.context import Context
 
 SYNC_LATENCY = "sync_latency"
 CANCEL_BOUND = "cancel_bound"

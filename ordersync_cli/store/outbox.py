@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ordersync_cli.services.plain import plain
 from ordersync_cli.services.ports import Delivery
-from ordersync_cli.store.context import Context
-from ordersync_cli.store.sql import Row
-from ordersync_cli.store.values import Values
+
+if TYPE_CHECKING:
+    from ordersync_cli.store.context import Context
+    from ordersync_cli.store.sql import Row
+    from ordersync_cli.store.values import Values
 
 # No try is put off for longer: what is due later was dated by a clock that has jumped back since (trap T41).
 _LATEST = timedelta(minutes=5)

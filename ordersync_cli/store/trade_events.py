@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from ordersync_cli.services.ports import TradeEvent
-from ordersync_cli.store.context import Context
 from ordersync_cli.store.event_rows import EVENT_COLUMNS, event_of
+
+if TYPE_CHECKING:
+    from ordersync_cli.services.ports import TradeEvent
+    from ordersync_cli.store.context import Context
 
 _EVENTS = ", ".join(EVENT_COLUMNS)
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ordersync_cli.domain.view import TradeView
-from ordersync_cli.services.ports import TradeFilter
 from ordersync_cli.store import trade_columns
-from ordersync_cli.store.context import Context
 from ordersync_cli.store.schema import overwritten
+
+if TYPE_CHECKING:
+    from ordersync_cli.domain.view import TradeView
+    from ordersync_cli.services.ports import TradeFilter
+    from ordersync_cli.store.context import Context
 
 _VIEWED = ", ".join(trade_columns.VIEWED)
 _OF_A_BOT = "order_status IS NULL AND order_id <> '' AND LOWER(COALESCE(status, '')) NOT IN ('completed', 'failed')"

@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from ordersync_cli.domain.orders import Origin
-from ordersync_cli.domain.trade import Change, Standing, Trade
-from ordersync_cli.services.ports import ClockOffset, TradeEvent
-from ordersync_cli.store.context import Context
+from ordersync_cli.services.ports import TradeEvent
 from ordersync_cli.store.trade_columns import read_status
 from ordersync_cli.store.trade_rows import kept_word
+
+if TYPE_CHECKING:
+    from ordersync_cli.domain.trade import Change, Standing, Trade
+    from ordersync_cli.services.ports import ClockOffset
+    from ordersync_cli.store.context import Context
 
 _SECOND = Decimal(1_000_000)
 

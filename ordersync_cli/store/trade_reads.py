@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ordersync_cli.domain.orders import Origin
 from ordersync_cli.domain.trade import Trade, VenueOrder
 from ordersync_cli.store import trade_columns
-from ordersync_cli.store.context import Context
 from ordersync_cli.store.registers import external_of, registers_of
+
+if TYPE_CHECKING:
+    from ordersync_cli.store.context import Context
 
 _LOADED = ", ".join(trade_columns.LOADED)
 

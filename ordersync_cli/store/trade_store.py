@@ -8,22 +8,26 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ordersync_cli.clock import Chance, Clock
 from ordersync_cli.errors import SettingsError
-from ordersync_cli.services.ports import Lease
-from ordersync_cli.store.budget import BucketStore, SharedBudget
+from ordersync_cli.store.budget import SharedBudget
 from ordersync_cli.store.context import Context
-from ordersync_cli.store.database import Database
 from ordersync_cli.store.externals import Externals
-from ordersync_cli.store.findings import Breaks, Incidents
-from ordersync_cli.store.import_rows import ImportRows
-from ordersync_cli.store.leases import StoredLeases
-from ordersync_cli.store.outbox import Outbox
-from ordersync_cli.store.passes import Notes, Runs, Watchers
 from ordersync_cli.store.schema import NEVER_NULL
-from ordersync_cli.store.sql import Sql
 from ordersync_cli.store.trades import Trades
-from ordersync_cli.store.urls import Location
+from ordersync_cli.store.watchers import Notes, Watchers
+
+if TYPE_CHECKING:
+    from ordersync_cli.clock import Chance, Clock
+    from ordersync_cli.services.ports import Lease
+    from ordersync_cli.store.budget import BucketStore
+    from ordersync_cli.store.database import Database
+    from ordersync_cli.store.findings import Breaks, Incidents
+    from ordersync_cli.store.import_rows import ImportRows
+    from ordersync_cli.store.leases import StoredLeases
+    from ordersync_cli.store.outbox import Outbox
+    from ordersync_cli.store.passes import Runs
+    from ordersync_cli.store.sql import Sql
+    from ordersync_cli.store.urls import Location
 
 if TYPE_CHECKING:
     from ordersync_cli.store.history import History
@@ -35,7 +39,7 @@ _TAG_LENGTH = 8
 
 
 class UnitOfWork:
-    """The tables inside one transaction (the port `Transaction`)."""
+    """The tables inside one transaction (the port `Transaction`); what `place` has no use for is imported late."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -53,26 +57,36 @@ class UnitOfWork:
     @cached_property
     def runs(self) -> Runs:
         """Runs and watermarks."""
+        from ordersync_cli.store.passes import Runs
+
         return Runs(self._context)
 
     @cached_property
     def breaks(self) -> Breaks:
         """Breaks."""
+        from ordersync_cli.store.findings import Breaks
+
         return Breaks(self._context)
 
     @cached_property
     def outbox(self) -> Outbox:
         """What must be delivered."""
+        from ordersync_cli.store.outbox import Outbox
+
         return Outbox(self._context)
 
     @cached_property
     def incidents(self) -> Incidents:
         """Incidents."""
+        from ordersync_cli.store.findings import Incidents
+
         return Incidents(self._context)
 
     @cached_property
     def imports(self) -> ImportRows:
         """What came from where by `import`."""
+        from ordersync_cli.store.import_rows import ImportRows
+
         return ImportRows(self._context)
 
     @cached_property
@@ -105,8 +119,14 @@ class TradeStore:
         self._clock = clock
         self._chance = chance
         self._never_null: frozenset[str] | None = None
-        self.leases = StoredLeases(database, clock)
         self.budget = SharedBudget(self._bucket, clock, requests_per_second)
+
+    @cached_property
+    def leases(self) -> StoredLeases:
+        """Leases."""
+        from ordersync_cli.store.leases import StoredLeases
+
+        return StoredLeases(self._database, self._clock)
 
     @property
     def location(self) -> Location:

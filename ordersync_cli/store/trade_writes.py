@@ -6,19 +6,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from ordersync_cli.domain.orders import Origin
 from ordersync_cli.domain.standing import derive
-from ordersync_cli.domain.trade import Change, Trade
-from ordersync_cli.services.ports import ClockOffset, TradeEvent
 from ordersync_cli.services.record import is_news
-from ordersync_cli.store.context import Context
 from ordersync_cli.store.measures import Measures
 from ordersync_cli.store.registers import put_claims
 from ordersync_cli.store.trade_columns import DERIVED, FACTS, KEPT, derived, facts
 from ordersync_cli.store.trade_news import change_event, event_of, latency_of
 from ordersync_cli.store.trade_reads import TradeReads
 from ordersync_cli.store.trade_rows import Final, TradeRows
+
+if TYPE_CHECKING:
+    from ordersync_cli.domain.trade import Change, Trade
+    from ordersync_cli.services.ports import ClockOffset, TradeEvent
+    from ordersync_cli.store.context import Context
 
 _INSERT = (
     f"INSERT INTO trades ({', '.join((*FACTS, *DERIVED, *KEPT))}) "

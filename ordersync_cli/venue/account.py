@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import decimal
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from ordersync_cli.clock import Clock
-from ordersync_cli.domain.orders import OrderRequest, Product
 from ordersync_cli.errors import UnreadableAnswer, UsageError
-from ordersync_cli.services.ports import Balance, CancelAnswer, KeyPermissions, Lane, Preview
+from ordersync_cli.services import ports
 from ordersync_cli.venue import wire_account, wire_answers
-from ordersync_cli.venue.caller import Caller
 from ordersync_cli.venue.http_errors import Refused
 from ordersync_cli.venue.lookups import read_answer
 from ordersync_cli.venue.redact import redacted
-from ordersync_cli.venue.wire_orders import Stamp
-from ordersync_cli.venue.wire_pages import Rows, page
+from ordersync_cli.venue.wire_pages import page
 from ordersync_cli.venue.wire_requests import preview_body
-from ordersync_cli.venue.wire_values import Json
+
+if TYPE_CHECKING:
+    from ordersync_cli.clock import Clock
+    from ordersync_cli.domain.orders import OrderRequest, Product
+    from ordersync_cli.services.ports import Balance, CancelAnswer, KeyPermissions, Lane, Preview
+    from ordersync_cli.venue.caller import Caller
+    from ordersync_cli.venue.wire_orders import Stamp
+    from ordersync_cli.venue.wire_pages import Rows
+    from ordersync_cli.venue.wire_values import Json
 
 PRODUCT_KEPT = 30.0  # seconds: increments hardly ever change, trading_disabled may
 MOST_CANCELS = 100  # Coinbase docs, Cancel Orders: "Too many orderIDs entered, limit is 100"
@@ -113,4 +118,4 @@ def _added(sum_: Balance | None, one: Balance) -> Balance:
     if sum_ is None:
         return one
     with decimal.localcontext(prec=200):  # exact: the default context keeps 28 digits
-        return Balance(currency=one.currency, available=sum_.available + one.available, hold=sum_.hold + one.hold)
+        return ports.Balance(currency=one.currency, available=sum_.available + one.available, hold=sum_.hold + one.hold)

@@ -5,24 +5,26 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ordersync_cli.clock import Chance, Clock
 from ordersync_cli.errors import (
     CredentialsRefused,
     SettingsError,
     UnreadableAnswer,
     VenueUnavailable,
 )
-from ordersync_cli.services.ports import Budget, ClockOffset, Lane
 from ordersync_cli.venue.http_errors import KeyRefused, error_of, retry_after
 from ordersync_cli.venue.redact import redacted
 from ordersync_cli.venue.retries import Retrier, Retries
-from ordersync_cli.venue.tokens import Signer
 from ordersync_cli.venue.transport import Lost, NotSent, Params, Reply, Transport
 from ordersync_cli.venue.wire_account import date_header, server_time
-from ordersync_cli.venue.wire_orders import Stamp
 from ordersync_cli.venue.wire_values import Json, WireError, parse_json
+
+if TYPE_CHECKING:
+    from ordersync_cli.clock import Chance, Clock
+    from ordersync_cli.services.ports import Budget, ClockOffset, Lane
+    from ordersync_cli.venue.tokens import Signer
+    from ordersync_cli.venue.wire_orders import Stamp
 
 PREFIX = "/api/v3/brokerage"
 _RUN_AGAIN = "Nothing is at stake; run it again."

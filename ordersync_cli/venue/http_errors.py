@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from ordersync_cli.errors import (
     CredentialsRefused,
     OrderRefused,
-    OrdersyncError,
     UnreadableAnswer,
     VenueUnavailable,
 )
 from ordersync_cli.venue.redact import redacted
-from ordersync_cli.venue.transport import Reply
-from ordersync_cli.venue.wire_answers import Trouble, trouble
+from ordersync_cli.venue.wire_answers import trouble
 from ordersync_cli.venue.wire_values import WireError, parse_json
+
+if TYPE_CHECKING:
+    from ordersync_cli.errors import (
+        OrdersyncError,
+    )
+    from ordersync_cli.venue.transport import Reply
+    from ordersync_cli.venue.wire_answers import Trouble
 
 LONGEST_WISH = 3600.0  # seconds: a wish to be left alone for longer is a misread header
 _RATE_WORDS = ("rate_limit", "resource_exhausted", "too many requests")

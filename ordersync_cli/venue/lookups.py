@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
-from ordersync_cli.domain.observations import OrderSeen
-from ordersync_cli.domain.orders import Fill
 from ordersync_cli.errors import UnreadableAnswer, UsageError
-from ordersync_cli.services.ports import FillPage, Lane, OrderPage
-from ordersync_cli.venue.caller import Answer, Caller
+from ordersync_cli.services.ports import FillPage, OrderPage
 from ordersync_cli.venue.http_errors import Refused
 from ordersync_cli.venue.redact import redacted
-from ordersync_cli.venue.transport import Params
 from ordersync_cli.venue.wire_fills import fill
-from ordersync_cli.venue.wire_orders import Stamp, rest_order
-from ordersync_cli.venue.wire_pages import Rows, page
-from ordersync_cli.venue.wire_values import Json, WireError, as_row, rfc3339
+from ordersync_cli.venue.wire_orders import rest_order
+from ordersync_cli.venue.wire_pages import page
+from ordersync_cli.venue.wire_values import WireError, as_row, rfc3339
+
+if TYPE_CHECKING:
+    from ordersync_cli.domain.observations import OrderSeen
+    from ordersync_cli.domain.orders import Fill
+    from ordersync_cli.services.ports import Lane
+    from ordersync_cli.venue.caller import Answer, Caller
+    from ordersync_cli.venue.transport import Params
+    from ordersync_cli.venue.wire_orders import Stamp
+    from ordersync_cli.venue.wire_pages import Rows
+    from ordersync_cli.venue.wire_values import Json
 
 T = TypeVar("T")
 

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+from typing import TYPE_CHECKING
 
-from ordersync_cli.clock import Clock
 from ordersync_cli.domain.observations import AnswerKind, PlaceAnswer
-from ordersync_cli.domain.orders import OrderRequest
 from ordersync_cli.services.ports import SignedOrder
-from ordersync_cli.venue.caller import PREFIX, Caller
+from ordersync_cli.venue.caller import PREFIX
 from ordersync_cli.venue.http_errors import is_rate_limit, retry_after
 from ordersync_cli.venue.redact import redacted
 from ordersync_cli.venue.tokens import ORDER_LIFE
-from ordersync_cli.venue.transport import Lost, NotSent, Reply
-from ordersync_cli.venue.wire_answers import Created, Trouble, created, refusal, trouble
+from ordersync_cli.venue.transport import Lost, NotSent
+from ordersync_cli.venue.wire_answers import Created, created, refusal, trouble
 from ordersync_cli.venue.wire_requests import create_body
-from ordersync_cli.venue.wire_values import Json, WireError, as_row, parse_json
+from ordersync_cli.venue.wire_values import WireError, as_row, parse_json
+
+if TYPE_CHECKING:
+    from ordersync_cli.clock import Clock
+    from ordersync_cli.domain.orders import OrderRequest
+    from ordersync_cli.venue.caller import Caller
+    from ordersync_cli.venue.transport import Reply
+    from ordersync_cli.venue.wire_answers import Trouble
+    from ordersync_cli.venue.wire_values import Json
 
 CREATE_PATH = f"{PREFIX}/orders"
 _REFUSING = (400, 404, 422)

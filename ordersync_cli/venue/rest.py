@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from ordersync_cli.clock import Chance, Clock
-from ordersync_cli.services.ports import Budget, ClockOffset
 from ordersync_cli.venue.account import AccountLookups
 from ordersync_cli.venue.addresses import rest_address
 from ordersync_cli.venue.caller import Caller
-from ordersync_cli.venue.credentials import CredentialSource
 from ordersync_cli.venue.lookups import FILLS_A_PAGE, OrderLookups
 from ordersync_cli.venue.placing import Placing
 from ordersync_cli.venue.retries import Retries
 from ordersync_cli.venue.tokens import Signer
 from ordersync_cli.venue.transport import Timeouts, Transport
 from ordersync_cli.venue.venue_clock import VenueClock
+
+if TYPE_CHECKING:
+    from ordersync_cli.clock import Chance, Clock
+    from ordersync_cli.services.ports import Budget, ClockOffset
+    from ordersync_cli.venue.credentials import CredentialSource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from ordersync_cli.clock import Chance
 from ordersync_cli.errors import BudgetExhausted, VenueUnavailable
+
+if TYPE_CHECKING:
+    from ordersync_cli.clock import Chance
 
 T = TypeVar("T")
 

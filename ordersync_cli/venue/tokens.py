@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jwt
 
-from ordersync_cli.clock import Chance
-from ordersync_cli.venue.credentials import Credentials, CredentialSource
-from ordersync_cli.venue.venue_clock import VenueClock
+if TYPE_CHECKING:
+    from ordersync_cli.clock import Chance
+    from ordersync_cli.venue.credentials import Credentials, CredentialSource
+    from ordersync_cli.venue.venue_clock import VenueClock
 
 ORDER_LIFE = 30  # seconds: contract, "requests are signed for 30 s"
 READ_LIFE = 60  # seconds; the venue allows 120

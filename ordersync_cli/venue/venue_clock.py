@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import threading
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
-from ordersync_cli.clock import Clock
 from ordersync_cli.services.ports import ClockOffset
-from ordersync_cli.venue.wire_account import Told
 from ordersync_cli.venue.wire_orders import Stamp
+
+if TYPE_CHECKING:
+    from ordersync_cli.clock import Clock
+    from ordersync_cli.venue.wire_account import Told
 
 DRIFT = 1e-4  # seconds a second: what a cheap quartz may wander
 DISAGREEMENT = 1.0  # seconds: two servers of one venue may differ by less without a clock having jumped

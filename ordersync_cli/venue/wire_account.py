@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
 
 from ordersync_cli.domain.orders import Product
-from ordersync_cli.services.ports import Balance, KeyPermissions
+from ordersync_cli.services import ports
 from ordersync_cli.venue.wire_values import (
-    Json,
-    Row,
     WireError,
     as_row,
     flag,
@@ -22,6 +21,13 @@ from ordersync_cli.venue.wire_values import (
     positive,
     text,
 )
+
+if TYPE_CHECKING:
+    from ordersync_cli.services.ports import Balance, KeyPermissions
+    from ordersync_cli.venue.wire_values import (
+        Json,
+        Row,
+    )
 
 _GONE = frozenset({"offline", "delisted"})
 
@@ -62,7 +68,7 @@ def _aliases(row: Row) -> tuple[str, ...]:
 def key_permissions(body: Json) -> KeyPermissions:
     """Read what a key may do; raises WireError."""
     row = as_row(body, "key_permissions")
-    return KeyPermissions(
+    return ports.KeyPermissions(
         can_view=flag(row, "can_view"),
         can_trade=flag(row, "can_trade"),
         can_transfer=flag(row, "can_transfer"),
@@ -75,7 +81,7 @@ def balance(value: Json) -> Balance:
     row = as_row(value, "account")
     available = as_row(row.get("available_balance") or {}, "available_balance")
     hold = as_row(row.get("hold") or {}, "hold")
-    return Balance(
+    return ports.Balance(
         currency=need_text(row, "currency"),
         available=number(available, "value") or Decimal(0),
         hold=number(hold, "value") or Decimal(0),

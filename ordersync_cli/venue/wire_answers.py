@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ordersync_cli.domain.observations import AnswerKind
-from ordersync_cli.services.ports import CancelAnswer, Preview
+from ordersync_cli.services import ports
 from ordersync_cli.venue.redact import redacted
-from ordersync_cli.venue.wire_values import Json, Row, WireError, as_row, as_rows, flag, number, text
+from ordersync_cli.venue.wire_values import WireError, as_row, as_rows, flag, number, text
+
+if TYPE_CHECKING:
+    from ordersync_cli.services.ports import CancelAnswer, Preview
+    from ordersync_cli.venue.wire_values import Json, Row
 
 # Read in this order: real refusals carry their reason in any one of them.
 _REASON_FIELDS = ("new_order_failure_reason", "preview_failure_reason", "error", "error_details", "message")
@@ -105,14 +110,14 @@ def cancel_answers(body: Json) -> tuple[CancelAnswer, ...]:
             raise WireError("a cancel result names no order")
         accepted = flag(row, "success")
         reason = None if accepted else text(row, "failure_reason") or "UNKNOWN_CANCEL_FAILURE_REASON"
-        answers.append(CancelAnswer(order_id=order_id, accepted=accepted, reason=reason))
+        answers.append(ports.CancelAnswer(order_id=order_id, accepted=accepted, reason=reason))
     return tuple(answers)
 
 
 def preview(body: Json) -> Preview:
     """Read the answer to Preview Order; HTTP 200 with ``errs`` filled is a refusal."""
     row = as_row(body, "preview")
-    return Preview(
+    return ports.Preview(
         errors=_words(row.get("errs")),
         warnings=_words(row.get("warning")),
         order_total=number(row, "order_total"),
@@ -125,7 +130,7 @@ def preview(body: Json) -> Preview:
 
 def refused_preview(reason: str) -> Preview:
     """Say by a preview that the venue would not even preview this order."""
-    return Preview(
+    return ports.Preview(
         errors=(reason,),
         warnings=(),
         order_total=None,

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from ordersync_cli.services.ports import Quarantined
 from ordersync_cli.venue.redact import redacted
 from ordersync_cli.venue.wire_orders import order_id_of
-from ordersync_cli.venue.wire_values import Json, Row, WireError, as_row, as_rows, flag, text
+from ordersync_cli.venue.wire_values import WireError, as_row, as_rows, flag, text
+
+if TYPE_CHECKING:
+    from ordersync_cli.venue.wire_values import Json, Row
 
 T = TypeVar("T")
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from ordersync_cli.services.ports.rows import Incident, StoredBreak
+if TYPE_CHECKING:
+    from ordersync_cli.services.ports.pass_rows import Incident, StoredBreak
 
 
 class BreakTable(Protocol):

@@ -7,11 +7,13 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from ordersync_cli.domain.histogram import Histogram
 from ordersync_cli.services.ports.store import Store, Transaction
 from ordersync_cli.services.ports.venue import Budget
+
+if TYPE_CHECKING:
+    from ordersync_cli.domain.histogram import Histogram
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

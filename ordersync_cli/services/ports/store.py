@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from ordersync_cli.services.foreign_row import ForeignRow
-from ordersync_cli.services.ports.findings import BreakTable, IncidentTable
-from ordersync_cli.services.ports.rows import (
-    Delivery,
-    Lease,
-    Run,
-    Watcher,
-)
-from ordersync_cli.services.ports.trades import ExternalOrders, TradeTable
-from ordersync_cli.services.ports.venue import Budget
+if TYPE_CHECKING:
+    from ordersync_cli.services.foreign_row import ForeignRow
+    from ordersync_cli.services.ports.findings import BreakTable, IncidentTable
+    from ordersync_cli.services.ports.pass_rows import Delivery, Lease, Run
+    from ordersync_cli.services.ports.rows import Watcher
+    from ordersync_cli.services.ports.trades import ExternalOrders, TradeTable
+    from ordersync_cli.services.ports.venue import Budget
 
 
 class RunTable(Protocol):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from ordersync_cli.domain.observations import FillsSeen, OrderSeen
-from ordersync_cli.domain.trade import Change, Trade, VenueOrder
-from ordersync_cli.domain.view import TradeView
-from ordersync_cli.services.ports.rows import TradeEvent, TradeFilter
-from ordersync_cli.services.ports.venue import ClockOffset
+if TYPE_CHECKING:
+    from ordersync_cli.domain.observations import FillsSeen, OrderSeen
+    from ordersync_cli.domain.trade import Change, Trade, VenueOrder
+    from ordersync_cli.domain.view import TradeView
+    from ordersync_cli.services.ports.answers import ClockOffset
+    from ordersync_cli.services.ports.rows import TradeEvent, TradeFilter
 
 
 class TradeTable(Protocol):

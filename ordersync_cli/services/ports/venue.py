@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
-from decimal import Decimal
-from enum import IntEnum
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from ordersync_cli.domain.observations import OrderSeen, PlaceAnswer
-from ordersync_cli.domain.orders import Fill, OrderRequest, Product
-from ordersync_cli.services.messages import Inbox
-
-
-class Lane(IntEnum):
-    """Who asks the venue; the value is what must be left in the bucket before it may."""
-
-    PLACE = 0
-    SYNC = 1
-    POLL = 2
-    LIGHT = 4
-    DEEP = 6
+if TYPE_CHECKING:
+    from ordersync_cli.domain.observations import OrderSeen, PlaceAnswer
+    from ordersync_cli.domain.orders import OrderRequest, Product
+    from ordersync_cli.services.messages import Inbox
+    from ordersync_cli.services.ports.account import Balance, CancelAnswer, KeyPermissions, Preview
+    from ordersync_cli.services.ports.answers import ClockOffset, FillPage, Lane, OrderPage, SignedOrder
 
 
 class Budget(Protocol):
@@ -38,108 +28,6 @@ class Budget(Protocol):
     def penalise(self, seconds: float) -> None:
         """The venue said 429: let nobody ask for that many seconds (orders still go)."""
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClockOffset:
-    """Venue clock minus this machine's clock in seconds, and how far off that may be."""
-
-    seconds: float
-    error: float
-    measured_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyPermissions:
-    """What the key may do and which portfolio it is bound to."""
-
-    can_view: bool
-    can_trade: bool
-    can_transfer: bool
-    portfolio_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class SignedOrder:
-    """A request to place, signed once: exactly this is sent, at most once.
-
-    ``not_after`` is on the venue's clock. The token is not shown in repr.
-    """
-
-    request: OrderRequest
-    body: Mapping[str, Any]
-    token: str
-    signed_at: datetime
-    not_after: datetime
-
-    def __repr__(self) -> str:
-        """Show everything but the token."""
-        return f"SignedOrder({self.request.client_order_id!r}, not_after={self.not_after!r})"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preview:
-    """What the venue says an order would cost; ``errors`` is filled where it would refuse."""
-
-    errors: tuple[str, ...]
-    warnings: tuple[str, ...]
-    order_total: Decimal | None
-    commission_total: Decimal | None
-    base_size: Decimal | None
-    quote_size: Decimal | None
-    average_price: Decimal | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quarantined:
-    """A row of a page that could not be read; the others of its page were."""
-
-    where: str
-    problem: str
-    order_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderPage:
-    """One page of orders; ``next_cursor`` is None on the last (an empty or repeated cursor ends it).
-
-    ``filter_ignored``: ids were in the answer that nobody asked for.
-    """
-
-    orders: tuple[OrderSeen, ...]
-    quarantined: tuple[Quarantined, ...]
-    next_cursor: str | None
-    as_of: datetime
-    filter_ignored: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FillPage:
-    """One page of fills."""
-
-    fills: tuple[Fill, ...]
-    quarantined: tuple[Quarantined, ...]
-    next_cursor: str | None
-    as_of: datetime
-    filter_ignored: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CancelAnswer:
-    """The venue's answer to one wish to cancel; accepted does not mean cancelled."""
-
-    order_id: str
-    accepted: bool
-    reason: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Balance:
-    """What the key's portfolio holds of a currency."""
-
-    currency: str
-    available: Decimal
-    hold: Decimal
 
 
 class Venue(Protocol):
