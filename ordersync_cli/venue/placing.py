@@ -60,10 +60,11 @@ class Placing:
         else:
             outcome = outcome_of(reply)
             with contextlib.suppress(Exception):  # the outcome is known: nothing may take its place
-                self._caller.budget.spend()
                 self._caller.learn(reply, before, self._clock.monotonic())
                 if reply.asks_for_less:
                     self._caller.budget.penalise(retry_after(reply) or 1.0)
+            with contextlib.suppress(Exception):  # the same
+                self._caller.budget.spend()
             return self._answer(outcome, attempt, credentials=_is_credentials(reply, outcome))
         return self._answer(outcome, attempt, credentials=False)
 
