@@ -31,12 +31,16 @@ class FreeBudget:
     def __init__(self) -> None:
         self.taken: list[Lane] = []
         self.penalties: list[float] = []
+        self.spent = 0
 
     def take(self, lane: Lane) -> None:
         self.taken.append(lane)
 
     def penalise(self, seconds: float) -> None:
         self.penalties.append(seconds)
+
+    def spend(self) -> None:
+        self.spent += 1
 
 
 class OpenInbox:
