@@ -26,7 +26,8 @@ class Match(Enum):
     """What one sight of an order says about whose it is."""
 
     YES = "yes"  # our client order id, and nothing carried that contradicts the request
-    UNDECIDED = "undecided"  # too little carried, or it may have been edited since
+    UNDECIDED = "undecided"  # too little carried
+    OTHER_OR_EDITED = "other_or_edited"  # another size or price in a frame: it may have been edited since
     OTHER_TERMS = "other_terms"  # another size or price, unedited
     NO = "no"  # another client order id, product or side
 
@@ -55,7 +56,7 @@ def compare(request: OrderRequest, seen: OrderSeen) -> Match:
         return Match.NO
     if seen.edit is None and not _same_terms(request, seen):
         # A frame shows the price in force but not that it was edited: only REST can tell.
-        return Match.OTHER_TERMS if seen.channel is Channel.REST else Match.UNDECIDED
+        return Match.OTHER_TERMS if seen.channel is Channel.REST else Match.OTHER_OR_EDITED
     return Match.YES if seen.client_order_id is not None else Match.UNDECIDED
 
 
@@ -66,7 +67,7 @@ def may_be_ours(trade: Trade, seen: OrderSeen) -> bool:
     if not needs_match(trade) or seen.client_order_id != trade.request.client_order_id:
         return False
     verdict = compare(trade.request, seen)
-    return verdict in (Match.YES, Match.UNDECIDED) and not _too_old(trade, seen.created_time)
+    return verdict in (Match.YES, Match.UNDECIDED, Match.OTHER_OR_EDITED) and not _too_old(trade, seen.created_time)
 
 
 def ours(trade: Trade) -> tuple[VenueOrder, ...]:
@@ -85,6 +86,15 @@ def contradicts(trade: Trade, order: VenueOrder) -> bool:
     """Tell whether an order was seen to be another than the one asked for."""
     other_terms = order.terms_differ and order.edit is None
     return order.mismatch or other_terms or _too_old(trade, order.created_time)
+
+
+def is_doubtful(order: VenueOrder) -> bool:
+    """Tell whether an order may be somebody else's, until REST has shown its terms.
+
+    A reused client order id is answered with the old order; a frame of it shows terms that are
+    not ours, as a frame of our own order does that was edited.
+    """
+    return order.frame_differs and not order.matched
 
 
 def id_in_use(trade: Trade) -> bool:

@@ -61,6 +61,7 @@ def join_order(a: VenueOrder, b: VenueOrder) -> VenueOrder:
         matched=a.matched or b.matched,
         mismatch=a.mismatch or b.mismatch,
         terms_differ=a.terms_differ or b.terms_differ,
+        frame_differs=a.frame_differs or b.frame_differs,
         client_order_id=_largest(a.client_order_id, b.client_order_id, str),
         product_id=_largest(a.product_id, b.product_id, str),
         created_time=earliest(a.created_time, b.created_time),

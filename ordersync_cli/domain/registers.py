@@ -79,6 +79,7 @@ def sighting(trade: Trade, seen: OrderSeen) -> VenueOrder:
         matched=match is Match.YES,
         mismatch=match is Match.NO,
         terms_differ=match is Match.OTHER_TERMS,
+        frame_differs=match is Match.OTHER_OR_EDITED,
         client_order_id=seen.client_order_id,
         product_id=seen.product_id,
         created_time=seen.created_time,

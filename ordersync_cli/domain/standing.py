@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from ordersync_cli.domain.decimals import ZERO
 from ordersync_cli.domain.fills import explains, is_adjusted, last_fill_time, verified
-from ordersync_cli.domain.matching import CLIENT_ORDER_ID_IN_USE, id_in_use, ours
+from ordersync_cli.domain.matching import CLIENT_ORDER_ID_IN_USE, id_in_use, is_doubtful, ours
 from ordersync_cli.domain.observations import CancelStep
 from ordersync_cli.domain.orders import Figures, OrderStatus, Origin, Status
 from ordersync_cli.domain.trade import Standing, Trade, VenueOrder, Verdict, VerdictKind
@@ -107,7 +107,10 @@ def _by_order(trade: Trade, own: tuple[VenueOrder, ...]) -> Standing:
     order = own[0]
     proofs = _proofs(order)
     status = Status.PENDING
-    if proofs.final and (order.terminal == FILLED or proofs.money_moved):
+    doubtful = is_doubtful(order)
+    if doubtful:
+        pass  # whose order it is comes before what became of it: the next look by REST tells
+    elif proofs.final and (order.terminal == FILLED or proofs.money_moved):
         status = Status.COMPLETED
     elif proofs.final and proofs.zero:
         status = Status.FAILED
@@ -127,7 +130,7 @@ def _by_order(trade: Trade, own: tuple[VenueOrder, ...]) -> Standing:
         base_size=_edited_size(trade, order),
         limit_price=_edited_price(trade, order),
         terminal=ended,
-        awaits_zero_proof=proofs.final and status is Status.PENDING,
+        awaits_zero_proof=proofs.final and status is Status.PENDING and not doubtful,
         fills_due=ended and not all_there,
         duplicates=tuple(other.order_id for other in own[1:]),
         accepted_at=_accepted_at(trade, order),

@@ -67,9 +67,10 @@ class VenueOrder:
 
     ``accepted``: the create answer (or an imported row) named this id. ``mismatch``: its client
     order id, product or side is not what was asked for; ``terms_differ``: its size or price, as
-    REST showed them unedited; ``matched``: it was seen with our client order id and nothing
-    against it. Whether it is ours is derived (matching.py), never read from one of them alone.
-    The other names are those of the decision record on the join. ``fills`` by entry_id.
+    REST showed them unedited; ``frame_differs``: the same by a frame, which cannot show that an
+    order was edited; ``matched``: it was seen with our client order id and nothing against it.
+    Whether it is ours is derived (matching.py), never read from one of them alone. The other names
+    are those of the decision record on the join. ``fills`` by entry_id.
     """
 
     order_id: str
@@ -78,6 +79,7 @@ class VenueOrder:
     matched: bool = False
     mismatch: bool = False
     terms_differ: bool = False
+    frame_differs: bool = False
     client_order_id: str | None = None
     product_id: str | None = None
     created_time: datetime | None = None

@@ -99,6 +99,10 @@ class Auditor:
 
     def _only_forward(self, row: sqlite3.Row, told: Told) -> None:
         before, after = told.order_status, row["order_status"]
+        if row["client_order_id"] in self.foreign_ids:
+            if row["status"] == "completed":
+                raise Broken(f"trade {row['trade_id']} took somebody else's order {row['order_id']} for its own")
+            return
         if before in TERMINAL and TERMINAL.get(after, 0) < TERMINAL[before]:
             raise Broken(f"trade {row['trade_id']}: {before} became {after}")
         if told.status == "completed" and row["status"] != "completed":

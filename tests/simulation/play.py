@@ -13,7 +13,7 @@ from tests.simulation.auditor import Broken
 from tests.simulation.channel import Air
 from tests.simulation.exchange import START
 from tests.simulation.host import Program
-from tests.simulation.story import LAST_SCRIPTED, Ordered, Story, Watched, tell
+from tests.simulation.story import LAST_SCRIPTED, SCRIPTS, Ordered, Story, Watched, tell
 from tests.simulation.world import World, world
 
 LONGEST_CALM = 420.0  # seconds in which everything must be settled once nothing goes wrong any more
@@ -87,6 +87,8 @@ class Player:
     def _schedule(self) -> None:
         story, at = self.story, self.kernel.at
         for ordered in story.orders:
+            if ordered.taken is not None:
+                at(ordered.taken[0], lambda ordered=ordered: self._take(ordered))  # type: ignore[misc]
             at(ordered.at, lambda ordered=ordered: self._place(ordered))  # type: ignore[misc]
             if ordered.again_at is not None:
                 at(ordered.again_at, lambda ordered=ordered: self._place(ordered, again=True))  # type: ignore[misc]
@@ -115,18 +117,19 @@ class Player:
     def _place(self, ordered: Ordered, *, again: bool = False) -> None:
         client_id = ordered.request.client_order_id
         if client_id is not None and not again:
-            if ordered.taken_before:
-                self._take(client_id)
-            elif ordered.script is not None:
+            if ordered.script is not None and ordered.taken is None:
                 self.world.exchange.control.script(ordered.script, client_order_id=client_id)
         wanted = Wanted(request=ordered.request, wait=ordered.wait, id_was_given=client_id is not None)
         self._fused(self.world.start("place", lambda program: program.placing().place(wanted)))
 
-    def _take(self, client_id: str) -> None:
+    def _take(self, ordered: Ordered) -> None:
         """Let another program use this client order id first, for another order."""
+        client_id = str(ordered.request.client_order_id)
+        assert ordered.taken is not None
         self.world.auditor.foreign_ids.add(client_id)
         body = _elsewhere(client_id, "0.03")
-        self.world.exchange.control.place_elsewhere(body, script=[])
+        script = SCRIPTS.get(ordered.taken[1], [])
+        self.world.exchange.control.place_elsewhere(body, script=script)
         self.world.exchange.moved()
 
     def _other(self, number: int, script: Any) -> None:

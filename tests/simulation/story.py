@@ -26,7 +26,7 @@ class Ordered:
     request: OrderRequest
     wait: float
     script: Sequence[dict[str, Any]] | None = None
-    taken_before: bool = False  # another program used this client order id first
+    taken: tuple[float, str] | None = None  # when another program used this client order id first, and its fate
     again_at: float | None = None  # the same command once more
 
 
@@ -192,9 +192,13 @@ def _order(story: Story, draws: random.Random, number: int, start: datetime) -> 
         request=_request(draws, named, start + timedelta(seconds=at), scripted=scripted),
         wait=draws.choice((0.0, 0.0, 1.0, 5.0)),
         script=script,
-        taken_before=named is not None and draws.random() < 0.06,
+        taken=_taken(draws, at) if named is not None and draws.random() < 0.08 else None,
         again_at=again,
     )
+
+
+def _taken(draws: random.Random, at: float) -> tuple[float, str]:
+    return max(0.0, at - draws.choice((0.1, 5.0, 20.0))), draws.choice(("", "filled at once", "partial, cancelled"))
 
 
 def _request(draws: random.Random, named: str | None, at: datetime, *, scripted: bool) -> OrderRequest:
