@@ -21,6 +21,16 @@ def latency_chart(series: Series, promised: float, number: str = "latency") -> s
     figures = [float(v) for s in series.latency.values() for v in (s.p50, s.max) if v is not None]
     y = svg.decades([*figures, promised], height - BOTTOM, TOP)
     parts = [_grid(y), time_axis(series, height), _limit(y, promised, f"promised {duration(promised)}")]
+    parts += [
+        svg.titled(
+            "path",
+            "worst",
+            f"{_when(series, n)}: the longest took {duration(s.max)}",
+            d=f"M{svg.place(_x(n) - 7)} {svg.place(y(float(s.max)))}h14",
+        )
+        for n, s in series.latency.items()
+        if s.max is not None
+    ]
     for name, label, class_ in (("p95", "95 %", "line s2"), ("p50", "half", "line s1")):
         parts.append(svg.path(_strokes({n: getattr(s, name) for n, s in series.latency.items()}, y), class_))
         parts += [
@@ -34,16 +44,6 @@ def latency_chart(series: Series, promised: float, number: str = "latency") -> s
             )
             for n, s in series.latency.items()
         ]
-    parts += [
-        svg.titled(
-            "path",
-            "worst",
-            f"{_when(series, n)}: the longest took {duration(s.max)}",
-            d=f"M{svg.place(_x(n) - 4)} {svg.place(y(float(s.max)))}h8",
-        )
-        for n, s in series.latency.items()
-        if s.max is not None
-    ]
     about = "Half of all changes, 95 % of them and the longest, from the venue's event to the committed row, by time."
     return svg.chart("Sync latency over time", about, height, parts, number)
 
@@ -80,7 +80,7 @@ def distribution_chart(by_source: Mapping[Any, Histogram], number: str = "distri
     each, height = 56, 56 * max(1, len(rows)) + BOTTOM + TOP
     x = svg.decades([*edges, max(edges) * 1.5], LEFT + 30, WIDTH - RIGHT)
     parts = [svg.line(x(t), TOP, x(t), height - BOTTOM, "grid") for t in x.ticks()]
-    parts += [svg.text(x(t), height - 8, duration(t), "t tick", "middle") for t in x.ticks()]
+    parts += [svg.text(x(t), height - 8, tick(t), "t tick", "middle" if x(t) < x.end else "end") for t in x.ticks()]
     for row, (source, counts) in enumerate(rows.items()):
         base, top = TOP + each * (row + 1) - 6, max(counts.values())
         total = sum(counts.values())
@@ -140,9 +140,9 @@ def plans_chart(plans: Sequence[Mapping[str, Any]], number: str = "plans") -> st
     """Draw what each schedule of looks asks for an order, and what it would have missed."""
     height = 26 * len(plans) + 40
     most = max((float(p["requests_per_order"] or 0) for p in plans), default=1.0) or 1.0
-    x = Scale(0, most, 190, WIDTH - 290)
-    parts = [svg.text(190, 14, "requests an order", "t tick"), svg.text(WIDTH - 275, 14, "seen after", "t tick")]
-    parts.append(svg.text(WIDTH - 150, 14, "missed (seen later than 1 s)", "t tick"))
+    x = Scale(0, most, 190, WIDTH - 370)
+    parts = [svg.text(190, 14, "requests an order", "t tick"), svg.text(WIDTH - 300, 14, "seen after", "t tick")]
+    parts.append(svg.text(WIDTH - 200, 14, "missed (seen later than 1 s)", "t tick"))
     for row, plan in enumerate(plans):
         y = 26 * row + 26
         share = float(plan["requests_per_order"] or 0)
@@ -160,8 +160,8 @@ def plans_chart(plans: Sequence[Mapping[str, Any]], number: str = "plans") -> st
                 rx=2,
             ),
             svg.text(x(share) + 6, y + 13, f"{share:g}", "t tick"),
-            svg.text(WIDTH - 275, y + 13, duration(plan["delay_mean_seconds"]), "t"),
-            svg.text(WIDTH - 150, y + 13, f"{plan['missed']} of {plan['orders']}", "t"),
+            svg.text(WIDTH - 300, y + 13, duration(plan["delay_mean_seconds"]), "t"),
+            svg.text(WIDTH - 200, y + 13, f"{plan['missed']} of {plan['orders']}", "t"),
         ]
     about = "Requests for each order, the mean time until its fill was seen, and fills seen later than a second."
     return svg.chart("Other schedules on the same recorded orders", about, height, parts, number)
@@ -190,6 +190,13 @@ def duration(value: Decimal | float | None) -> str:
     return seconds_text(None if value is None else Decimal(str(value))) or "-"
 
 
+def tick(seconds: float) -> str:
+    """Say a round duration on an axis."""
+    if seconds >= 1:
+        return f"{seconds:,.0f} s"
+    return f"{seconds * 1e3:g} ms" if seconds >= 0.001 else f"{seconds * 1e6:.3g} µs"
+
+
 def _strokes(values: Mapping[int, Decimal | None], y: Scale) -> list[list[tuple[float, float]]]:
     """Cut a line where a slot has no figure: what was not measured is not drawn."""
     strokes: list[list[tuple[float, float]]] = [[]]
@@ -205,15 +212,13 @@ def _strokes(values: Mapping[int, Decimal | None], y: Scale) -> list[list[tuple[
 def _grid(y: Scale, form: str = "") -> str:
     return "".join(
         svg.line(LEFT, y(t), WIDTH - RIGHT, y(t), "grid")
-        + svg.text(LEFT - 8, y(t) + 4, form.format(t) if form else duration(t), "t tick", "end")
+        + svg.text(LEFT - 8, y(t) + 4, form.format(t) if form else tick(t), "t tick", "end")
         for t in y.ticks()
     )
 
 
 def _limit(y: Scale, at: float, words: str) -> str:
-    return svg.line(LEFT, y(at), WIDTH - RIGHT, y(at), "limit") + svg.text(
-        WIDTH - RIGHT - 4, y(at) - 5, words, "t tick halo", "end"
-    )
+    return svg.line(LEFT, y(at), WIDTH - RIGHT, y(at), "limit") + svg.text(LEFT + 6, y(at) - 5, words, "t tick halo")
 
 
 def _x(slot: int) -> float:

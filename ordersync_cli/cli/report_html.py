@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ordersync_cli.services.report import Report
 
 TARGETS = {
-    "market_pending_over_10s": "Market orders pending over 10 s",
+    "market_pending_over_10s": "Market orders pending over 10\N{NO-BREAK SPACE}s",
     "sync_latency_mean": "Mean sync latency",
     "real_time_p99": "Real-time latency, 99 %",
     "status_accuracy": "Status accuracy, audited",
@@ -78,7 +78,7 @@ def figure(name: str, value: Any) -> str:
     if name in _SECONDS:
         return duration(value)
     if name == "status_accuracy":
-        return f"{_cut(Decimal(value) * 100, 3)} %"
+        return f"{_cut(Decimal(value) * 100, 3)}\N{NO-BREAK SPACE}%"
     return f"{value:,}"
 
 

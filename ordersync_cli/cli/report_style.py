@@ -51,7 +51,7 @@ padding:12px 14px}
 th{font-weight:600;color:var(--ink-2);text-align:left;border-bottom:1px solid var(--axis);padding:5px 12px 5px 0}
 td{border-bottom:1px solid var(--grid);padding:5px 12px 5px 0;vertical-align:top;overflow-wrap:anywhere}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
-svg.chart{display:block;width:100%;min-width:640px;height:auto}
+svg.chart{display:block;margin-bottom:10px;width:100%;min-width:640px;height:auto}
 .legend{display:flex;flex-wrap:wrap;gap:4px 18px;margin:0 0 6px;font-size:13px;color:var(--ink-2)}
 .key{display:inline-flex;align-items:center;gap:6px}
 .swatch{width:12px;height:12px;border-radius:2px;display:inline-block}

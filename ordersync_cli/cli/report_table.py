@@ -271,7 +271,7 @@ def seconds_text(value: Decimal | None, bound: Decimal | None = None) -> str:
     if size >= 120:
         return f"{value / 60:.1f} min"
     if size >= 1:
-        return f"{value:.2f} s"
+        return f"{value:.2f}".rstrip("0").rstrip(".") + " s"
     return f"{value * 1000:.0f} ms" if size >= Decimal("0.001") else f"{value * 1_000_000:.0f} µs"
 
 

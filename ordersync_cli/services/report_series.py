@@ -115,5 +115,7 @@ def headline_of(document: Mapping[str, Any]) -> str:
     measured = [t for t in targets if t["met"] is not None]
     missed = [t["name"] for t in measured if not t["met"]]
     silent = len(targets) - len(measured)
-    said = f"All {len(measured)} measured targets are met" if not missed else f"{len(missed)} of {len(measured)} missed"
+    said = f"All {len(measured)} measured targets are met"
+    if missed:
+        said = f"{len(missed)} of {len(measured)} measured targets are missed: {', '.join(missed).replace('_', ' ')}"
     return f"{said}; nothing was measured for {silent}." if silent else f"{said}."

@@ -1,0 +1,126 @@
+"""A day of simulated trading with an outage in it: the report against the exchange's own ledger."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from ordersync_cli.services.ports.history import Scope
+from ordersync_cli.services.report import Reporting
+from ordersync_cli.services.report_runs import RunExpectations
+from ordersync_cli.services.report_series import series_of
+from ordersync_cli.services.report_window import ReportLimits
+from ordersync_cli.services.situation import AlertLimits
+from tests.support.trading_day import OPENED, TradingDay, trading_day
+from tests.support.virtual_clock import VirtualClock
+
+LENGTH = timedelta(hours=24)
+MINUTES = {"light": 300.0, "deep": 3600.0}  # how often the passes of that day run
+EXPECTED = RunExpectations(intervals=MINUTES, limits=AlertLimits(run_overdue={m: 2 * s for m, s in MINUTES.items()}))
+TEN = timedelta(seconds=10)
+
+
+@pytest.fixture
+def day(place, tmp_path) -> TradingDay:
+    clock = VirtualClock(OPENED)
+    found = trading_day(tmp_path, place.open(clock=clock), clock)
+    found.live(orders=60, length=LENGTH)
+    yield found
+    found.exchange.state.close()
+
+
+def made(day: TradingDay):
+    scope = Scope(since=OPENED, until=OPENED + LENGTH)
+    service = Reporting(limits=ReportLimits(), expected=EXPECTED, at=day.clock.now())
+    with day.store.read() as reading:
+        report = service.make(reading, scope)
+        limits = {mode: EXPECTED.limit(mode) for mode in MINUTES}
+        return report, series_of(reading, scope, report.now, limits, day.clock.now())
+
+
+def moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+@pytest.mark.slow
+def test_every_figure_of_the_day_is_that_of_the_exchanges_ledger(day) -> None:
+    report, series = made(day)
+    told, ledger = report.document, day.ledger()
+    actual = {t.name: t.actual for t in report.targets}
+
+    # trades, volume and fees
+    assert told["trades"]["total"] == len(ledger) == 60
+    filled = [row for row in ledger.values() if Decimal(str(row["filled_size"])) > 0]
+    assert told["trades"]["completed"] == len(filled)
+    sums: dict[tuple[str, str], list[Decimal]] = defaultdict(lambda: [Decimal(0), Decimal(0)])
+    for row in ledger.values():
+        known = sums[row["product_id"], row["side"]]
+        known[0] += Decimal(row["filled_value"] or 0)
+        known[1] += Decimal(row["total_fees"] or 0)
+    assert {(v["product_id"], v["side"]): [v["filled_value"], v["total_fees"]] for v in told["volume"]} == dict(sums)
+
+    # latency: from the ledger's time of the last fill before each commit
+    samples = sorted((commit - venue) // timedelta(microseconds=1) for venue, commit, _ in day.fills_seen)
+    fill_times = {moment(f["trade_time"]) for row in ledger.values() for f in row["fills"]}
+    assert {venue for venue, _, _ in day.fills_seen} <= fill_times
+    latency = told["sync_latency_seconds"]
+    assert latency["count"] == len(samples)
+    assert abs(actual["sync_latency_mean"] - Decimal(sum(samples)) / len(samples) / 10**6) <= Decimal("0.0000005")
+    assert latency["max"] == Decimal(samples[-1]) / 10**6
+    heard = sorted((c - v) // timedelta(microseconds=1) for v, c, source in day.fills_seen if source == "websocket")
+    assert actual["real_time_p99"] == (Decimal(heard[-(-len(heard) * 99 // 100) - 1]) / 10**6 if heard else None)
+
+    # who was kept waiting
+    long = {t: p for t, p in day.pending.items() if p[3] and p[1] - p[0] > TEN}
+    assert actual["market_pending_over_10s"] == len(long)
+    assert actual["bots_blocked"] == len({bot for _, _, bot, _ in long.values()})
+    for bot in told["bots"]:
+        spans = sorted((began + TEN, ended) for began, ended, b, at_once in day.pending.values()
+                       if b == bot["bot_id"] and at_once and ended - began > TEN)  # fmt: skip
+        seconds, reached = 0.0, OPENED
+        for start, end in spans:
+            seconds += max(0.0, (end - max(start, reached)).total_seconds())
+            reached = max(reached, end)
+        assert float(bot["blocked_seconds"]) == pytest.approx(seconds, abs=0.002)
+
+    # accuracy, interventions, alerts
+    assert told["accuracy"]["audited"] == told["accuracy"]["matched"] > 0
+    assert (actual["status_accuracy"], actual["manual_interventions"], actual["undelivered_alerts"]) == (1, 0, 0)
+    assert (told["interventions"]["repairs"], told["alerts"]["by_rule"]) == (1, {"venue_unreachable": 1})
+
+
+@pytest.mark.slow
+def test_the_outage_is_shown_where_it_was(day) -> None:
+    report, series = made(day)
+    start, end = day.outage
+    part = LENGTH / 96
+    inside = range(int((start - OPENED) / part) + 1, int((end - OPENED) / part))
+
+    light = series.passes["light"]
+    assert {light[i] for i in inside} <= {"bad", "missed"}
+    assert "missed" in light
+    others = [cell for i, cell in enumerate(light[1:-1], 1) if not start - part <= OPENED + i * part <= end + part]
+    assert set(others) == {"good"}
+    (gap,) = report.document["runs"]["light"]["gaps"]
+    assert gap["since"] <= start < end <= gap["until"]
+    for one in report.now.blocking:
+        assert start - TEN <= one.span[0] <= end + timedelta(minutes=6)
+    assert not any(OPENED + i * series.slot > start and OPENED + (i + 1) * series.slot < end for i in series.latency)
+
+
+def test_nothing_measured_is_not_called_met(place) -> None:
+    clock = VirtualClock(OPENED)
+    store = place.open(clock=clock)
+    with store.read() as reading:
+        service = Reporting(limits=ReportLimits(), expected=EXPECTED, at=clock.now())
+        report = service.make(reading, Scope(since=OPENED - LENGTH, until=OPENED))
+
+    met = {t.name: t.met for t in report.targets}
+    assert {name for name, word in met.items() if word is None} == {
+        "sync_latency_mean", "real_time_p99", "status_accuracy",
+    }  # fmt: skip
+    assert report.missed == []
+    assert report.document["accuracy"]["clean_audits_needed"] == 2995
