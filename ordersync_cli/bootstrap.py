@@ -41,7 +41,7 @@ class Wiring:
 
         settings = self.settings
         if settings.origins["database_url"].kind == "default":
-            _make_data_dir(settings)
+            make_data_dir(settings)
         return open_store(
             settings.database_url,
             clock=self.clock,
@@ -245,7 +245,7 @@ def _embedded(settings: Settings) -> SimulatorServer:
     return SimulatorServer(settings.simulator_state, seed=settings.simulator_seed, faults=faults)
 
 
-def _make_data_dir(settings: Settings) -> None:
+def make_data_dir(settings: Settings) -> None:
     """Make the directory of the default store; one that was named must be there already."""
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -79,6 +79,7 @@ def _pass(wiring: Wiring, mode: str) -> Callable[[Callable[[], bool]], Mapping[s
         clock=wiring.clock,
         chance=wiring.chance,
         beating=True,
+        audit_sample=wiring.settings.audit_sample,
     )
     run = passes.light if mode == "light" else passes.deep
 
