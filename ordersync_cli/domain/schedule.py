@@ -20,6 +20,7 @@ FAR = "beyond_5%"
 FIRST_LOOK = 0.05  # seconds after the create answer
 FIRST_GAP = 0.1
 GROWTH = 1.5
+GROWTH_AT_ONCE = 1.2  # half of the market orders fill within 0.3 s: seen 70 ms later on average, for four more looks
 GAP_AT_ONCE = 0.5
 GAP_RESTING = 1.0  # snapshot age while the feed is not live, up to 100 orders
 YOUNG = 10.0  # seconds in which a market order is looked at most often
@@ -123,7 +124,8 @@ def next_look(
     due = _until_due(learned.quantiles(order_class), age_seconds)
     if due is not None:
         return min(due, longest)
-    return min(longest, FIRST_GAP * GROWTH ** min(looks_done - 1, 10))
+    growth = GROWTH_AT_ONCE if at_once else GROWTH
+    return min(longest, FIRST_GAP * growth ** min(looks_done - 1, 20))
 
 
 def _until_due(quantiles: Sequence[float], age_seconds: float) -> float | None:

@@ -82,7 +82,7 @@ def test_a_look_moves_forward_to_when_a_fill_is_due() -> None:
     assert next_look(learned, MARKET, 0.05, looks_done=1, live=False) == 0.5
     assert next_look(learned, MARKET, 2.0, looks_done=9, live=False) == pytest.approx(0.22)
     assert next_look(learned, MARKET, 2.2, looks_done=9, live=False) == 0.05
-    assert next_look(learned, MARKET, 2.3, looks_done=9, live=False) == 0.5
+    assert next_look(learned, MARKET, 2.3, looks_done=12, live=False) == 0.5
     assert next_look(learned, RESTING, 2.0, looks_done=9, live=False) == 1.0
 
 
