@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from typing import Any
 
 from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from ordersync_cli.cli.held_log import held_log
 from ordersync_cli.cli.pending_rows import Look
 from ordersync_cli.cli.screen import draw
 from ordersync_cli.clock import Clock
@@ -45,12 +47,14 @@ class Dashboard:
         self._requests: deque[tuple[float, int]] = deque()
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
+        self._held = ExitStack()
         self._live = Live(
             console=console, screen=True, auto_refresh=False, redirect_stdout=False, redirect_stderr=False
         )
 
     def start(self) -> None:
         """Take the alternate screen, and begin to draw."""
+        self._held.enter_context(held_log())
         self._live.start()
         self._thread = threading.Thread(target=self._work, name="dashboard", daemon=True)
         self._thread.start()
@@ -61,6 +65,7 @@ class Dashboard:
         if self._thread is not None:
             self._thread.join(timeout=2.0)
         self._live.stop()
+        self._held.close()
 
     def committed(self) -> None:
         """Pictures come by themselves."""

@@ -37,10 +37,10 @@ def hold(state: WatchState, trade: Trade, mono: float) -> None:
     if held is None:
         order_id = derive(trade).order_id
         if order_id is not None:
-            state.agenda.fills_settled(order_id)
+            state.agenda.reminders.fills_settled(order_id)
         return
     if held.standing.fills_due and held.order_id is not None:
-        state.agenda.want_fills(held.order_id, mono)
+        state.agenda.reminders.want_fills(held.order_id, mono)
     if is_new and held.pending:
         state.schedules.begin(held, state.roster, state.clock.now(), mono, live=state.health.live)
 

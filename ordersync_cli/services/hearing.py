@@ -76,7 +76,7 @@ def follow_up(state: WatchState) -> None:
         return
     state.followed_up = True
     ask_for_all(state, "reconnect")
-    state.agenda.list_since(state.list_from())
+    state.agenda.listings.want_since(state.list_from())
 
 
 def _frame(state: WatchState, message: FrameSeen) -> None:
