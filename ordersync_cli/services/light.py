@@ -13,6 +13,7 @@ from ordersync_cli.domain.view import TradeView
 from ordersync_cli.services.absent import Intents
 from ordersync_cli.services.foreign import put_right
 from ordersync_cli.services.listing import look_up
+from ordersync_cli.services.named_twice import settle_named_twice
 from ordersync_cli.services.pass_report import Found
 from ordersync_cli.services.ports import TradeFilter
 from ordersync_cli.services.wishes import send_wishes
@@ -34,6 +35,7 @@ class Followed:
     wishes: set[int] = field(default_factory=set)  # trades whose wish to cancel is still to be sent
     missing: dict[str, TradeView] = field(default_factory=dict)
     unanswered: dict[str, TradeView] = field(default_factory=dict)
+    named_twice: list[int] = field(default_factory=list)  # trades whose order another trade's row names
 
     def take(self, changes: Iterable[Change]) -> None:
         """Note what a change left to do."""
@@ -64,6 +66,7 @@ class LightPass:
             put_right(self.work)
         orders, intents = self._gather()
         self._look(orders)
+        settle_named_twice(self.work, self.followed.named_twice)
         resolved = Intents(work=self.work).run(intents)
         self.followed.take(resolved)
         send_wishes(self.work, sorted(self.followed.wishes))
@@ -80,6 +83,8 @@ class LightPass:
             if view.order_id is not None:
                 orders[view.order_id] = view
                 self._remember(view)
+            elif view.status == Status.PENDING and view.order_status != OrderStatus.SUBMITTING:
+                self.followed.named_twice.append(view.trade_id)
             elif view.order_status == OrderStatus.SUBMITTING or self.only is not None:
                 intents.append(view.trade_id)  # one that was ruled out is listed for where it is asked for by name
         return orders, intents

@@ -16,7 +16,7 @@ from ordersync_cli.errors import OrderRefused, StoreError
 from ordersync_cli.services.deep import ORDERS
 from ordersync_cli.services.ports import Store, Transaction
 from ordersync_cli.services.sync import Syncing
-from tests.support.pass_world import World
+from tests.support.pass_world import DRY, World
 
 LIMIT = {"order_type": OrderType.LIMIT, "quote_size": None, "base_size": Decimal(1), "limit_price": Decimal(10)}
 
@@ -43,9 +43,48 @@ def test_T13_a_reused_client_order_id_is_not_taken_for_ours(world: World) -> Non
     trade = world.intent()
     answer = PlaceAnswer(kind=AnswerKind.ACCEPTED, attempt=1, at=world.venue.now(), order_id="old")
     world.recorder.about(trade.trade_id, [answer], source=Source.PLACE)
-    world.passes.light()
-    assert world.view(trade.trade_id).status != "completed"
+    world.venue.calls.clear()
+    report = world.passes.light()
+    view = world.view(trade.trade_id)
+    assert (view.status, view.order_status, view.reason) == ("failed", "rejected", "client_order_id_in_use")
     assert world.view("old").trade_id == old.trade_id
+    assert report.exit_code == 0
+    world.venue.calls.clear()
+    world.venue.end("old", "CANCELLED")
+    world.passes.light()
+    world.venue.calls.clear()
+    assert world.passes.light().requests == 0, "nothing is asked for again and again"
+
+
+def test_T13_one_order_that_two_trades_own_settles_both_and_is_an_open_break(world: World) -> None:
+    """A bot's own row names the order of an intent whose answer came later."""
+    trade = world.intent()
+    world.imported(["o1"])
+    world.venue.accept(trade.request, "o1")
+    answer = PlaceAnswer(kind=AnswerKind.ACCEPTED, attempt=1, at=world.venue.now(), order_id="o1")
+    world.recorder.about(trade.trade_id, [answer], source=Source.PLACE)
+    assert (world.view(trade.trade_id).order_id, world.view(trade.trade_id).status) == (None, "pending")
+    world.venue.fill("o1", "1", "10")
+    world.venue.end("o1", "FILLED")
+    report = world.passes.light()
+    assert world.view("o1").status == "completed"
+    assert (world.view(trade.trade_id).status, world.view(trade.trade_id).filled_size) == ("completed", Decimal(1))
+    assert [(b.kind, b.severity, b.trade_id) for b in report.breaks if b.severity == "open"] == [
+        ("duplicate", "open", trade.trade_id)
+    ]
+    assert world.passes.light().exit_code == 10, "until somebody accepts it"
+
+
+def test_T13_a_dry_run_tells_of_an_order_named_twice_what_the_run_does(world: World) -> None:
+    world.known("old", client_order_id="theirs", **LIMIT)
+    world.clock.advance(3600)
+    trade = world.intent()
+    answer = PlaceAnswer(kind=AnswerKind.ACCEPTED, attempt=1, at=world.venue.now(), order_id="old")
+    world.recorder.about(trade.trade_id, [answer], source=Source.PLACE)
+    before = world.views()
+    dry = world.passes.light(None, DRY)
+    assert world.views() == before
+    assert [(d.trade_id, d.new_order_status) for d in dry.details] == [(trade.trade_id, "rejected")]
 
 
 def test_T14_a_duplicate_refusal_is_resolved_by_the_listing(world: World) -> None:
