@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
+import tempfile
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 from ordersync_cli.cli.watch_parts import make_tracker
+from ordersync_cli.config import Settings, load_settings
 from ordersync_cli.services.alert import Alerts, IncidentBook
 from ordersync_cli.services.announce import Announcer
 from ordersync_cli.services.board import Board
@@ -35,6 +37,12 @@ from tests.support.virtual_clock import SeededChance
 
 REST_URL = "http://127.0.0.1:9"
 WS_URL = "ws://127.0.0.1:9"
+
+
+@cache
+def _settings() -> Settings:
+    """Load the defaults; where the venue is and who signs is given apart."""
+    return load_settings({}, {"HOME": str(Path(tempfile.gettempdir()) / "nobody-lives-here")})
 
 
 class HostClock:
@@ -140,7 +148,7 @@ class Program:
         self.kernel = host.kernel
         self.clock = host.clock
         self.chance = SeededChance(host.draws.getrandbits(48))
-        self.settings = SimpleNamespace(audit_every=timedelta(seconds=30))
+        self.settings = _settings()
         self.store = self._opened()
         self.book = IncidentBook(chance=self.chance, sinks=("alerts",))
         self.recorder = Recorder(

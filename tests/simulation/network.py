@@ -88,13 +88,14 @@ class Network:
         self.draws = draws
         self.weather = Weather()
         self.log: list[Request] = []
+        self.forced: dict[str, str] = {}  # method and end of the path: what becomes of it, whatever the weather
         self.on_request: list[Any] = []  # told of each request that leaves and of each answer that comes
 
     def carry(self, process: Process, call: Call, read_timeout: float) -> Answer:
         """Send a request; returns the answer or raises as requests would."""
         me = self.kernel.me()
         fate = self._fate(call)
-        sent = _client_order_id(call)
+        sent = ordered(call)
         charged = "authorization" in call.headers and not (call.method == "POST" and call.path.endswith("/orders"))
         self.log.append(Request(self.kernel.now, process.name, call.method, call.path, fate, charged, sent))
         self.kernel.say("http", f"{process.name}/{me.name}", call.method, _label(call), fate)
@@ -165,6 +166,9 @@ class Network:
         return self.draws.uniform(0.004, 0.09)
 
     def _fate(self, call: Call) -> str:
+        forced = self.forced.get(f"{call.method} {call.path.rpartition('/')[2]}")
+        if forced is not None:
+            return forced
         outage = self.weather.outage(self.kernel.now)
         if outage is not None:
             return outage
@@ -196,7 +200,8 @@ def _label(call: Call) -> str:
     return path + (f" {call.query_text}" if call.query_text and "cursor" in wanted else "")
 
 
-def _client_order_id(call: Call) -> str:
+def ordered(call: Call) -> str:
+    """Name the client order id of a Create Order; empty for any other request."""
     if call.method != "POST" or not call.path.endswith("/orders"):
         return ""
     return str(json.loads(call.raw_body).get("client_order_id"))

@@ -16,13 +16,14 @@ from ordersync_cli.errors import CredentialsRefused, OrdersyncError, StoreError
 from ordersync_cli.services.messages import StopAsked
 from ordersync_cli.services.watch_state import WatchPlan
 from ordersync_cli.simulator.desk import Behaviour
+from ordersync_cli.simulator.requests import Call
 from ordersync_cli.venue import transport
 from tests.simulation.auditor import Auditor, Broken
 from tests.simulation.channel import Air, Channel, SimulatedFeed
 from tests.simulation.exchange import Exchange
 from tests.simulation.host import Host, Program, Sink
 from tests.simulation.kernel import Actor, Kernel, Killed, Process
-from tests.simulation.network import Client, Network
+from tests.simulation.network import Client, Network, ordered
 from tests.simulation.threads import virtual_threads
 
 BURST, RATE = 10.0, 2.5
@@ -114,7 +115,11 @@ class World:
                 self.broken.append(str(problem))
         self._burn(program, f"commit {when}")
 
-    def _request(self, process: Process, when: str, _: Any) -> None:
+    def _request(self, process: Process, when: str, call: Call) -> None:
+        if when == "leaves" and (named := ordered(call)):
+            known = self.auditor.rows("SELECT 1 FROM trades WHERE client_order_id = ?", named)
+            if not known:
+                self.broken.append(f"the order {named} leaves before its row is committed")
         self._burn(self.by_process[process], f"request {when}")
 
     def _burn(self, program: Program, where: str) -> None:
