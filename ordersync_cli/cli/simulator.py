@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,6 +16,8 @@ from ordersync_cli.errors import SettingsError
 if TYPE_CHECKING:
     from ordersync_cli.simulator.server import SimulatorServer
 
+_SIGNALLED = 128
+
 
 @command("simulator", shape={"rest_url": None, "ws_url": None, "key_file": None}, touches_venue=False)
 def simulator(
@@ -21,7 +25,7 @@ def simulator(
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
     state: Annotated[Path | None, typer.Option("--state", help="The exchange's SQLite file.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Seed of a new state's market.")] = None,
-    faults: Annotated[Path | None, typer.Option("--faults", help="Fault plan (JSON).")] = None,
+    faults: Annotated[Path | None, typer.Option("--faults", help="Fault plan (TOML or JSON).")] = None,
 ) -> int:
     """Serve the simulated exchange by REST and WebSocket on one loopback port until interrupted.
 
@@ -42,13 +46,30 @@ def simulator(
         server = SimulatorServer(
             file, port=port, seed=settings.simulator_seed if seed is None else seed, faults=entries
         )
-        server.serve_forever(lambda: _announce(run, server))
+        ended = _stop_on_signals(server)
+        server.serve_forever(lambda: server.stop() if ended else _announce(run, server))
     except OSError as error:
         raise SettingsError(
             f"The simulator cannot use port {port} or {file}: {error.strerror}.",
             "Choose others with --port and --state.",
         ) from None
-    return 0
+    return _SIGNALLED + ended[0] if ended else 0
+
+
+def _stop_on_signals(server: SimulatorServer) -> list[int]:
+    """Stop serving at Ctrl-C and SIGTERM; the signals that came are in the list.
+
+    An exception out of a signal's handler could strike anywhere inside the event loop, and be lost.
+    """
+    came: list[int] = []
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        came.append(number)
+        server.stop()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    return came
 
 
 def _announce(run: Invocation, server: SimulatorServer) -> None:
