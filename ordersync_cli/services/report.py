@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from ordersync_cli.domain.decimals import EXACT
+from ordersync_cli.domain.orders import OrderStatus, Status
 from ordersync_cli.domain.spans import seconds_of
 from ordersync_cli.domain.targets import Target
 from ordersync_cli.services.ports.history import PendingTrade, Reading, Scope
@@ -125,12 +126,9 @@ class Reporting:
     def _status_times(self, reading: Reading, scope: Scope) -> dict[str, Any]:
         """Tell how long trades stood at each word, among those that left it in the window."""
         found: dict[str, Any] = {}
-        for family in ("status", "order"):
-            told = breakdown(reading.history, scope, f"{family}:%", ("measure",))
-            name = "status" if family == "status" else "order_status"
-            found[name] = {
-                str(word).partition(":")[2]: measured_json(m) for word, m in told.by.get("measure", {}).items()
-            }
+        for name, prefix, words in (("status", "status", Status), ("order_status", "order", OrderStatus)):
+            told = {word: breakdown(reading.history, scope, f"{prefix}:{word}", ()).whole for word in words}
+            found[name] = {word.value: measured_json(m) for word, m in told.items() if m.spread.count}
         return found
 
     def _bots(self, pending: Sequence[PendingTrade], window: Window) -> list[dict[str, Any]]:

@@ -197,8 +197,7 @@ def _spans(
 def _worst(history: History, scope: Scope, spans: Sequence[Blocking]) -> Blocking | None:
     """Find the trade that a bot waited for longest; where none took long, only how long is known."""
     known = max(spans, key=lambda b: b.pending_seconds, default=None)
-    cells = history.cells(scope, "status:pending", ("at_once",))
-    largest = max((c.histogram.largest or 0 for c in cells if c.keys[0]), default=None)
+    largest = history.longest_pending(scope)
     if largest is None or (known is not None and known.pending_seconds >= seconds(largest)):
         return known
     return Blocking(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ordersync_cli.domain.histogram import Histogram
+from ordersync_cli.domain.histogram import Histogram, bucket_of
 from ordersync_cli.domain.orders import OrderStatus, Status
 from ordersync_cli.services.ports.history import Cell, PendingSpan, Scope
 from ordersync_cli.store.measures import ORDER, STATUS, micros_of
@@ -15,6 +15,7 @@ from ordersync_cli.store.sql import Row, Sql
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HOUR = 3_600_000_000
 _FAMILIES = {f"{STATUS}%": [STATUS + word for word in Status], f"{ORDER}%": [ORDER + word for word in OrderStatus]}
+WORDS = ("measure", "source", "product_id", "order_type", "at_once", "bucket")  # what ix_measures_report begins with
 Tests = tuple[list[str], list[Any]]
 
 
@@ -23,40 +24,70 @@ class Measured:
 
     def __init__(self, sql: Sql) -> None:
         self._sql = sql
+        self._known: dict[str, list[tuple[Any, ...]]] = {}
 
     def cells(self, scope: Scope, measure: str, by: Sequence[str] = (), slot_seconds: float = 3600) -> list[Cell]:
         """Count the samples of a measure by keys, bucket by bucket."""
         keys = [_key(name, scope, slot_seconds) for name in by]
-        tests, values = self._measured(scope, measure)
-        columns = ", ".join([*keys, "bucket"])
-        places = ", ".join(str(i + 1) for i in range(len(keys) + 1))
-        text = (
-            f"SELECT {columns}, COUNT(*), SUM(micros), MAX(micros), MAX(error_us) FROM measures "
-            f"WHERE {' AND '.join(tests)} GROUP BY {places}"
-        )
         found: dict[tuple[Any, ...], list[Row]] = {}
-        for row in self._sql.rows(text, values):
-            found.setdefault(row[: len(keys)], []).append(row[len(keys) :])
+        for row in self._counted(scope, measure, keys):
+            found.setdefault(tuple(row[: len(keys)]), []).append(row[len(keys) :])
         return [_cell(keys_, rows) for keys_, rows in sorted(found.items(), key=str)]
 
     def samples(
         self, scope: Scope, measure: str, by: Sequence[str], buckets: Sequence[int], slot_seconds: float = 3600
     ) -> Iterator[tuple[Any, ...]]:
         """Stream the samples that lie in these buckets: the keys, the bucket, the microseconds."""
-        tests, values = self._measured(scope, measure)
         columns = ", ".join([*(_key(name, scope, slot_seconds) for name in by), "bucket", "micros"])
-        text = f"SELECT {columns} FROM measures WHERE {' AND '.join([*tests, self._sql.among('bucket')])}"
-        return self._sql.stream(text, [*values, self._sql.values.several(buckets)])
+        if self._sql.postgres:
+            tests, values = self._measured(scope, measure)
+            text = f"SELECT {columns} FROM measures WHERE {' AND '.join([*tests, self._sql.among('bucket')])}"
+            yield from self._sql.stream(text, [*values, self._sql.values.several(buckets)])
+            return
+        wanted = set(buckets)
+        for words in self._words(measure):
+            if words[-1] in wanted:
+                test, values = _part(scope, words)
+                yield from self._sql.stream(f"SELECT {columns} FROM measures WHERE {test}", values)
+
+    def longest_pending(self, scope: Scope) -> int | None:
+        """Tell the longest that a trade expected at once was pending, of those that left it in the window."""
+        if self._sql.postgres:
+            tests, values = self._measured(scope, f"{STATUS}pending")
+            found = self._sql.rows(
+                f"SELECT MAX(micros) FROM measures WHERE {' AND '.join([*tests, 'at_once'])}", values
+            )
+            return None if found[0][0] is None else int(found[0][0])
+        longest: tuple[int, int] | None = None
+        for words in sorted(self._words(f"{STATUS}pending"), key=lambda w: w[-1], reverse=True):
+            if longest is not None and words[-1] < longest[0]:
+                break
+            if words[WORDS.index("at_once")]:
+                test, values = _part(scope, words)
+                ((micros,),) = self._sql.rows(f"SELECT MAX(micros) FROM measures WHERE {test}", values)
+                if micros is not None and (longest is None or micros > longest[1]):
+                    longest = (words[-1], micros)
+        return None if longest is None else longest[1]
 
     def long_pending(self, scope: Scope, seconds: float) -> list[PendingSpan]:
         """List trades expected at once that left pending since the window began, after longer than that."""
+        limit = round(seconds * 1_000_000)
         tests, values = whose(scope)
-        tests = ["measure = ?", "at_us >= ?", "micros > ?", "at_once", *tests]
-        text = (
-            "SELECT trade_id, bot_id, product_id, at_us, micros FROM measures "
-            f"WHERE {' AND '.join(tests)} ORDER BY at_us, trade_id"
-        )
-        wanted = [f"{STATUS}pending", micros_of(scope.since), round(seconds * 1_000_000), *values]
+        tests = ["micros > ?", "at_once", "at_us >= ?", *tests]
+        values = [limit, micros_of(scope.since), *values]
+        text = "SELECT trade_id, bot_id, product_id, at_us, micros FROM measures WHERE measure = ? AND "
+        if self._sql.postgres:
+            tests.insert(0, "bucket >= ?")
+            rows = self._sql.rows(text + " AND ".join(tests), [f"{STATUS}pending", bucket_of(limit), *values])
+        else:
+            named = " AND ".join(f"{name} = ?" for name in WORDS[1:])
+            rows = [
+                row
+                for words in self._words(f"{STATUS}pending")
+                if words[-1] >= bucket_of(limit)
+                for row in self._sql.rows(f"{text}{named} AND {' AND '.join(tests)}", [*words, *values])
+            ]
+        rows.sort(key=lambda row: (row[3], row[0]))
         return [
             PendingSpan(
                 trade_id=trade_id,
@@ -65,14 +96,74 @@ class Measured:
                 began_at=_moment(at_us - micros),
                 ended_at=_moment(at_us),
             )
-            for trade_id, bot_id, product_id, at_us, micros in self._sql.rows(text, wanted)
+            for trade_id, bot_id, product_id, at_us, micros in rows
         ]
+
+    def _counted(self, scope: Scope, measure: str, keys: Sequence[str]) -> Iterator[Row]:
+        """Count by the keys and the bucket.
+
+        Postgres hashes; SQLite would sort every row, so there each run of equal words in front of
+        the index is counted by itself, within the window.
+        """
+        sums = "COUNT(*), SUM(micros), MAX(micros), MAX(error_us)"
+        places = ", ".join(str(i + 1) for i in range(len(keys) + 1))
+        columns = ", ".join([*keys, "bucket"])
+        if self._sql.postgres:
+            tests, values = self._measured(scope, measure)
+            text = f"SELECT {columns}, {sums} FROM measures WHERE {' AND '.join(tests)} GROUP BY {places}"
+            yield from self._sql.rows(text, values)
+            return
+        by_time = [key for key in keys if key not in WORDS]
+        grouped = f" GROUP BY {', '.join(by_time)}" if by_time else ""
+        chosen = ", ".join([*by_time, sums])
+        for words in self._words(measure):
+            test, values = _part(scope, words)
+            named = dict(zip(WORDS, words, strict=True))
+            for row in self._sql.rows(f"SELECT {chosen} FROM measures WHERE {test}{grouped}", values):
+                if row[len(by_time)]:
+                    times = dict(zip(by_time, row, strict=False))
+                    found = [named[k] if k in named else times[k] for k in keys]
+                    yield (*found, named["bucket"], *row[len(by_time) :])
+
+    def _words(self, measure: str) -> list[tuple[Any, ...]]:
+        """List the different words in front of the index, by jumping from one to the next."""
+        if measure not in self._known:
+            names = _FAMILIES.get(measure, [measure])
+            self._known[measure] = [words for name in names for words in runs_of(self._sql, "measures", WORDS, (name,))]
+        return self._known[measure]
 
     def _measured(self, scope: Scope, measure: str) -> Tests:
         tests, values = whose(scope)
         window = [micros_of(scope.since), micros_of(scope.until)]
         named = self._sql.values.several(_FAMILIES.get(measure, [measure]))
         return [self._sql.among("measure"), "at_us >= ?", "at_us < ?", *tests], [named, *window, *values]
+
+
+def runs_of(sql: Sql, table: str, columns: Sequence[str], fixed: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """List the different values of columns that begin an index on SQLite, a jump for each: no scan."""
+    if len(fixed) == len(columns):
+        yield fixed
+        return
+    column = columns[len(fixed)]
+    test = "".join(f"{name} IS ? AND " for name in columns[: len(fixed)])
+    if sql.row(f"SELECT 1 FROM {table} WHERE {test}{column} IS NULL LIMIT 1", fixed):
+        yield from runs_of(sql, table, columns, (*fixed, None))
+    found = sql.row(f"SELECT MIN({column}) FROM {table} WHERE {test}{column} IS NOT NULL", fixed)
+    while found is not None and found[0] is not None:
+        yield from runs_of(sql, table, columns, (*fixed, found[0]))
+        found = sql.row(f"SELECT MIN({column}) FROM {table} WHERE {test}{column} > ?", (*fixed, found[0]))
+
+
+def _part(scope: Scope, words: Sequence[Any]) -> tuple[str, list[Any]]:
+    tests = [f"{name} = ?" for name in WORDS] + ["at_us >= ?", "at_us < ?"]
+    values = [*words, micros_of(scope.since), micros_of(scope.until)]
+    if scope.bot_id is not None:
+        tests.append("bot_id = ?")
+        values.append(scope.bot_id)
+    if scope.product_id is not None:
+        tests.append("product_id = ?")
+        values.append(scope.product_id)
+    return " AND ".join(tests), values
 
 
 def whose(scope: Scope) -> Tests:
@@ -99,11 +190,10 @@ def _key(name: str, scope: Scope, slot_seconds: float) -> str:
 
 
 def _cell(keys: tuple[Any, ...], rows: Sequence[Row]) -> Cell:
-    histogram = Histogram(
-        {bucket: count for bucket, count, *_ in rows},
-        sum(int(total) for _, _, total, *_ in rows),
-        max(row[3] for row in rows),
-    )
+    counts: dict[int, int] = {}
+    for bucket, count, *_ in rows:
+        counts[bucket] = counts.get(bucket, 0) + count
+    histogram = Histogram(counts, sum(int(total) for _, _, total, *_ in rows), max(row[3] for row in rows))
     errors = [row[4] for row in rows if row[4] is not None]
     return Cell(keys=keys, histogram=histogram, error_us=max(errors, default=None))
 

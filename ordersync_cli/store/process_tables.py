@@ -172,7 +172,13 @@ class MeasureRow(SQLModel, table=True):
     """
 
     __tablename__ = "measures"
-    __table_args__: ClassVar[Any] = (Index("ix_measures_measure", "measure", "at_us"),)
+    __table_args__: ClassVar[Any] = (
+        Index(
+            "ix_measures_report", "measure", "source", "product_id", "order_type", "at_once", "bucket", "at_us",
+            "micros", "error_us", "bot_id",
+        ),
+        Index("ix_measures_at", "measure", "at_us"),
+    )  # fmt: skip
 
     id: int | None = Field(default=None, primary_key=True, sa_type=Key)
     measure: str
@@ -182,7 +188,7 @@ class MeasureRow(SQLModel, table=True):
     error_us: int | None = Field(default=None, sa_type=BigInteger)
     trade_id: int = Field(sa_type=BigInteger, index=True)
     bot_id: int | None = Field(default=None, sa_type=BigInteger)
-    product_id: str | None = None
-    order_type: str | None = None
+    product_id: str
+    order_type: str
     at_once: bool
     source: str

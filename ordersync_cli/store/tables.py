@@ -46,7 +46,7 @@ class TradeRow(SQLModel, table=True):
         Index("uq_trades_order_id", "order_id", unique=True, **where("order_id <> ''")),
         Index("uq_trades_client_order_id", "client_order_id", unique=True),
         Index("ix_trades_created_at", "created_at"),
-        Index("ix_trades_report", "created_at", "status", "product_id", "side", "bot_id", "filled_value", "total_fees"),
+        Index("ix_trades_report", "status", "product_id", "side", "created_at", "filled_value", "total_fees", "bot_id"),
         Index("ix_trades_bot_id", "bot_id"),
         Index("ix_trades_awaits_look", "id", **where("awaits_look")),
         Index("ix_trades_fills_due", "id", **where("fills_due")),

@@ -31,7 +31,7 @@ def drawn(seed: int, count: int) -> list[dict]:
     return [
         {
             "measure": draw.choice(("sync_latency", "status:pending", "order:open")),
-            "at_us": micros_of(START) + draw.choice((0, draw.randrange(-HOUR // timedelta(microseconds=1), 7 * 3600 * 10**6))),
+            "at_us": micros_of(START) + draw.choice((0, draw.randrange(-3600 * 10**6, 7 * 3600 * 10**6))),
             "micros": int(draw.choice((draw.lognormvariate(12, 2), 250_000, -draw.randrange(1, 900), 0))),
             "error_us": draw.choice((None, draw.randrange(9_000))),
             "trade_id": draw.randrange(1, 50),
@@ -104,10 +104,34 @@ def test_a_bot_or_product_has_figures_of_its_own(store, bot_id, product_id) -> N
         and bot_id in {None, r["bot_id"]} and product_id in {None, r["product_id"]}
     ]  # fmt: skip
 
+    waited = [
+        r["micros"] for r in rows
+        if r["measure"] == "status:pending" and since <= r["at_us"] < until and r["at_once"]
+    ]  # fmt: skip
+
     with store.read() as reading:
         found = breakdown(reading.history, scope, "status:%", ("measure",))
+        longest = reading.history.longest_pending(WINDOW)
 
     expect(found.whole, mine)
+    assert longest == max(waited)
+
+
+def test_who_waited_for_long_is_told_trade_by_trade(store) -> None:
+    rows = drawn(5, 300)
+    write(store, rows)
+    long = [
+        (r["at_us"], r["trade_id"], r["micros"]) for r in rows
+        if r["measure"] == "status:pending" and r["at_once"] and r["micros"] > 1_500_000
+        and r["at_us"] >= micros_of(WINDOW.since)
+    ]  # fmt: skip
+
+    with store.read() as reading:
+        found = reading.history.long_pending(WINDOW, 1.5)
+
+    told = [(micros_of(s.ended_at), s.trade_id, micros_of(s.ended_at) - micros_of(s.began_at)) for s in found]
+    assert sorted(told) == sorted(long)
+    assert long
 
 
 def test_money_is_added_up_to_the_last_digit(store) -> None:

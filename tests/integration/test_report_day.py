@@ -47,7 +47,7 @@ def moment(text: str) -> datetime:
 
 @pytest.mark.slow
 def test_every_figure_of_the_day_is_that_of_the_exchanges_ledger(day) -> None:
-    report, series = made(day)
+    report, _ = made(day)
     told, ledger = report.document, day.ledger()
     actual = {t.name: t.actual for t in report.targets}
 

@@ -112,6 +112,10 @@ class History(Protocol):
         """List what is pending now (whatever the window), oldest first."""
         ...
 
+    def longest_pending(self, scope: Scope) -> int | None:
+        """Tell the longest (microseconds) that a trade expected at once was pending, of those that left it."""
+        ...
+
     def long_pending(self, scope: Scope, seconds: float) -> list[PendingSpan]:
         """List trades expected at once that left pending since the window began, after longer than that."""
         ...
