@@ -140,8 +140,12 @@ def _owner(owners: dict[str, int], observation: Observation) -> int | None:
 
 
 def is_news(event: TradeEvent) -> bool:
-    """Tell whether a `trade_status_update` is due: fills that arrived, or a send, change none of its keys."""
-    return event.kind not in {"fills", "attempt"}
+    """Tell whether a `trade_status_update` is due.
+
+    Fills that arrived, a send, or a time of closing that was seen a little earlier elsewhere
+    change none of its keys.
+    """
+    return event.kind not in {"fills", "attempt", "times"}
 
 
 def status_update(event: TradeEvent) -> dict[str, Any]:

@@ -95,4 +95,4 @@ def _kind(change: Change) -> str:
         return "figures"
     if change.fills_added or change.was.fills_verified != change.now.fills_verified:
         return "fills"
-    return "cancel" if before.cancel != after.cancel else "status"
+    return "cancel" if before.cancel != after.cancel else "times"

@@ -52,7 +52,7 @@ class TradeEvent:
     bot_id: int | None
     order_id: str | None
     client_order_id: str | None
-    kind: str  # intent, attempt, status, figures, fills, cancel, settled, confirmed
+    kind: str  # intent, attempt, status, figures, fills, cancel, settled, times
     old_status: str | None
     status: str
     order_status: str
