@@ -191,7 +191,9 @@ class Auditor:
             if known is not None:
                 for part in ("price", "size", "commission"):
                     found.append((f"fill {part}", Decimal(known[part]), Decimal(fill[part])))
-        return [f"{name}: {what} is {stored}, the exchange says {true}" for what, stored, true in found if stored != true]
+        return [
+            f"{name}: {what} is {stored}, the exchange says {true}" for what, stored, true in found if stored != true
+        ]
 
     def history(self) -> None:
         """Check that no event was changed, and that whoever was `failed` with fills was alarmed about."""

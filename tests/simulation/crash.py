@@ -1,4 +1,4 @@
-"""Kills one process right before or right after one of its commits or requests, and sees what the next ones make of it."""
+"""Kills one process right before or after one of its commits or requests; the next ones make it good."""
 
 from __future__ import annotations
 

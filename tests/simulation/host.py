@@ -217,9 +217,7 @@ class Program:
     # ------------------------------------------------------------------ commands
 
     def placing(self) -> Placing:
-        return Placing(
-            store=self.store, venue=self.venue, recorder=self.recorder, clock=self.clock, chance=self.chance
-        )
+        return Placing(store=self.store, venue=self.venue, recorder=self.recorder, clock=self.clock, chance=self.chance)
 
     def passes(self) -> Passes:
         return Passes(
@@ -234,9 +232,7 @@ class Program:
         )
 
     def syncing(self) -> Syncing:
-        return Syncing(
-            store=self.store, venue=self.venue, recorder=self.recorder, clock=self.clock, chance=self.chance
-        )
+        return Syncing(store=self.store, venue=self.venue, recorder=self.recorder, clock=self.clock, chance=self.chance)
 
     def cancelling(self) -> Cancelling:
         return Cancelling(store=self.store, venue=self.venue, recorder=self.recorder, clock=self.clock)

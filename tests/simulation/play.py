@@ -1,4 +1,4 @@
-"""Plays the story of a seed: the faults, then the calm, then the end at which everything must be as the exchange has it."""
+"""Plays the story of a seed: the faults, the calm, and the end, at which all must be as the exchange has it."""
 
 from __future__ import annotations
 
@@ -94,6 +94,15 @@ class Player:
                 at(ordered.again_at, lambda ordered=ordered: self._place(ordered, again=True))  # type: ignore[misc]
         for watched in story.watchers:
             at(watched.at, lambda watched=watched: self._watch(watched))  # type: ignore[misc]
+        for when, seconds in story.jumps:
+            at(when, lambda seconds=seconds: self.world.jump(seconds))  # type: ignore[misc]
+        if story.freeze is not None:
+            at(story.freeze[0], lambda: self._freeze(frozen=True))
+            at(story.freeze[1], lambda: self._freeze(frozen=False))
+        self._schedule_commands()
+
+    def _schedule_commands(self) -> None:
+        story, at = self.story, self.kernel.at
         for when in story.light_at:
             at(when, lambda: self._fused(self.world.start("light", lambda p: p.passes().light())))
         for when in story.deep_at:
@@ -104,11 +113,6 @@ class Player:
             at(when, lambda number=number: self._cancel(number))  # type: ignore[misc]
         for number, (when, script) in enumerate(story.others):
             at(when, lambda number=number, script=script: self._other(number, script))  # type: ignore[misc]
-        for when, seconds in story.jumps:
-            at(when, lambda seconds=seconds: self.world.jump(seconds))  # type: ignore[misc]
-        if story.freeze is not None:
-            at(story.freeze[0], lambda: self._freeze(frozen=True))
-            at(story.freeze[1], lambda: self._freeze(frozen=False))
 
     def _fused(self, program: Program) -> None:
         if self.fuses.random() < self.story.fuse:
@@ -116,9 +120,8 @@ class Player:
 
     def _place(self, ordered: Ordered, *, again: bool = False) -> None:
         client_id = ordered.request.client_order_id
-        if client_id is not None and not again:
-            if ordered.script is not None and ordered.taken is None:
-                self.world.exchange.control.script(ordered.script, client_order_id=client_id)
+        if client_id is not None and not again and ordered.script is not None and ordered.taken is None:
+            self.world.exchange.control.script(ordered.script, client_order_id=client_id)
         wanted = Wanted(request=ordered.request, wait=ordered.wait, id_was_given=client_id is not None)
         self._fused(self.world.start("place", lambda program: program.placing().place(wanted)))
 
@@ -138,9 +141,7 @@ class Player:
         self.world.exchange.moved()
 
     def _watch(self, watched: Watched) -> None:
-        plan = WatchPlan(
-            feed_wanted=watched.feed, light_every=watched.light_every, deep_every=watched.deep_every
-        )
+        plan = WatchPlan(feed_wanted=watched.feed, light_every=watched.light_every, deep_every=watched.deep_every)
         program = self.world.watch("watch", plan)
         self._fused(program)
         if watched.frozen is not None:
@@ -183,7 +184,9 @@ class Player:
         made.heal()
         if story.seed % 3:
             made.channel.heal()
-        resting = [o["order_id"] for o in made.exchange.truth()["orders"] if o["status"] in ("OPEN", "PENDING", "QUEUED")]
+        resting = [
+            o["order_id"] for o in made.exchange.truth()["orders"] if o["status"] in ("OPEN", "PENDING", "QUEUED")
+        ]
         if resting:
             made.exchange.control.cancel_elsewhere(resting)
         made.exchange.moved()

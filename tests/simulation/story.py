@@ -106,7 +106,11 @@ SCRIPTS: dict[str, list[dict[str, Any]]] = {
     "silent": [fill("0.5", "1", frame=False), end("0.6", "FILLED", frame=False)],
     "slow": [fill("1", "0.1"), fill("5", "0.2"), fill("9", "0.7"), fill("20", "1"), end("20.1", "FILLED")],
     "fee corrected": [fill("0.2", "1"), end("0.3", "FILLED"), {"after_seconds": "8", "figures": {"total_fees": "3"}}],
-    "edited": [{"after_seconds": "1", "edit": {"price": "61000", "size": "0.02"}}, fill("4", "1"), end("4.2", "FILLED")],
+    "edited": [
+        {"after_seconds": "1", "edit": {"price": "61000", "size": "0.02"}},
+        fill("4", "1"),
+        end("4.2", "FILLED"),
+    ],
     "cancel queued, filled": [end("0.5", "CANCEL_QUEUED"), fill("1.5", "1"), end("1.6", "FILLED")],
     "unknown word": [end("0.2", "UNKNOWN_ORDER_STATUS"), end("4", "CANCELLED")],
     "queued": [end("0.0", "QUEUED"), end("3", "OPEN"), fill("6", "0.9"), end("8", "CANCELLED")],
@@ -204,8 +208,11 @@ def _taken(draws: random.Random, at: float) -> tuple[float, str]:
 def _request(draws: random.Random, named: str | None, at: datetime, *, scripted: bool) -> OrderRequest:
     side = draws.choice((Side.BUY, Side.SELL))
     how: dict[str, Any] = {
-        "product_id": draws.choice(PRODUCTS), "side": side, "client_order_id": named, "bot_id": draws.choice((None, 1, 2)),
-    }  # fmt: skip
+        "product_id": draws.choice(PRODUCTS),
+        "side": side,
+        "client_order_id": named,
+        "bot_id": draws.choice((None, 1, 2)),
+    }
     sign = 1 if side is Side.SELL else -1
     if scripted:
         resting = PRICE * (1 + sign * Decimal("0.2"))
@@ -224,7 +231,12 @@ def _request(draws: random.Random, named: str | None, at: datetime, *, scripted:
         up = side is Side.BUY
         stop = _tick(PRICE * (Decimal("1.05") if up else Decimal("0.95")))
         direction = StopDirection.UP if up else StopDirection.DOWN
-        more |= {"order_type": OrderType.STOP_LIMIT, "limit_price": stop, "stop_price": stop, "stop_direction": direction}
+        more |= {
+            "order_type": OrderType.STOP_LIMIT,
+            "limit_price": stop,
+            "stop_price": stop,
+            "stop_direction": direction,
+        }
     force = {"ioc": TimeInForce.IOC, "fok": TimeInForce.FOK, "gtd": TimeInForce.GTD}.get(kind, TimeInForce.GTC)
     if kind == "gtd":
         more["end_time"] = at.replace(microsecond=0) + timedelta(seconds=draws.randint(10, 40))

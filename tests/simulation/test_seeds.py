@@ -1,4 +1,4 @@
-"""Every seed is a world of its own: orders, processes, faults, kills; in the end the store is as the exchange has it."""
+"""Every seed is a world of its own: orders, processes, faults, kills; the end is as the exchange has it."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from queue import Empty
-from typing import Any
+from typing import Any, Self
 
 import stamina._core
 import tenacity
@@ -47,7 +47,7 @@ class Lock:
             if self._waiting:
                 self._kernel.wake(self._waiting.popleft())
 
-    def __enter__(self) -> Lock:
+    def __enter__(self) -> Self:
         self.acquire()
         return self
 
@@ -92,7 +92,7 @@ class Condition:
         self._kernel = kernel
         self._waiting: list[Actor] = []
 
-    def __enter__(self) -> Condition:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

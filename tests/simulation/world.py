@@ -181,7 +181,9 @@ class World:
                     failure, StoreError | CredentialsRefused
                 )
                 if not expected:
-                    raise Broken(f"{program.process.name}/{actor.name}: {type(failure).__name__}: {failure}") from failure
+                    raise Broken(
+                        f"{program.process.name}/{actor.name}: {type(failure).__name__}: {failure}"
+                    ) from failure
 
     # ------------------------------------------------------------------ the weather
 

@@ -83,8 +83,18 @@ def test_both_sizes_carried_must_not_contradict() -> None:
 
 
 def test_a_frame_cannot_tell_an_edit_from_another_order() -> None:
-    assert compare(limit(), frame("OPEN", 1, limit_price=D("2.1"))) is Match.UNDECIDED
-    assert compare(market(), frame("OPEN", 1, limit_price=D("2.1"))) is Match.UNDECIDED
+    assert compare(limit(), frame("OPEN", 1, limit_price=D("2.1"))) is Match.OTHER_OR_EDITED
+    assert compare(market(), frame("OPEN", 1, limit_price=D("2.1"))) is Match.OTHER_OR_EDITED
+
+
+def test_T13_a_frame_of_other_terms_settles_nothing_until_rest_has_compared_them() -> None:
+    told = (answer("accepted"), frame("FILLED", 1, figures(100), limit_price=D("2.1")))
+    doubted = after(intent(), *told).now
+    assert (doubted.status, doubted.terminal, doubted.awaits_zero_proof) == ("pending", True, False)
+    others = after(intent(), *told, look("FILLED", 2, figures(100), limit_price=D("2.1"))).now
+    assert (others.status, others.reason) == ("failed", "client_order_id_in_use")
+    edited = after(intent(), *told, look("FILLED", 2, figures(100), limit_price=D("2.1"), edit=EDITED)).now
+    assert edited.status == "completed"
 
 
 def test_an_undecided_frame_neither_claims_nor_refuses() -> None:
