@@ -107,20 +107,23 @@ def copy(
     return 0
 
 
-@command("db prune", shape={"database_url": None, "before": None, "rows": {}}, touches_venue=False)
+@command("db prune", shape={"database_url": None, "before": None, "dry_run": False, "rows": {}}, touches_venue=False)
 def prune(
     run: Invocation,
     *,
     older_than: Annotated[
         datetime, typer.Option("--older-than", parser=read_past, metavar="T", help="90d, or a time (UTC).")
     ],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count what would go; drop nothing.")] = False,
 ) -> int:
     """Drop settled events, runs, breaks, incidents and deliveries of before T; trades and fills stay for ever."""
     from ordersync_cli.store import maintenance, open_store
 
     settings = run.settings
     with closing(open_store(settings.database_url, clock=run.clock, chance=run.chance)) as store:
-        rows = maintenance.prune(store, older_than)
-    run.document({"database_url": settings.shown_database, "before": older_than, "rows": rows})
-    run.output.text(f"dropped: {', '.join(f'{count} {table}' for table, count in rows.items())}")
+        rows = maintenance.prune(store, older_than, dry_run=dry_run)
+    run.document({"database_url": settings.shown_database, "before": older_than, "dry_run": dry_run, "rows": rows})
+    run.output.text(
+        f"{'would drop' if dry_run else 'dropped'}: {', '.join(f'{count} {table}' for table, count in rows.items())}"
+    )
     return 0

@@ -9,6 +9,7 @@ from pathlib import Path
 from ordersync_cli.clock import Clock
 from ordersync_cli.errors import StoreError, UsageError
 from ordersync_cli.store.database import connected
+from ordersync_cli.store.measures import micros_of
 from ordersync_cli.store.schema import HEAD, SchemaState, revision_of, state_of
 from ordersync_cli.store.trade_store import TradeStore
 from ordersync_cli.store.upkeep import Upgraded, upgrade_location, write_copy
@@ -24,7 +25,13 @@ _PRUNED = {
     "breaks": "resolved_at < ?",
     "incidents": "resolved_at < ?",
     "watchers": "beat_at < ?",
+    "measures": "at_us < ? AND NOT EXISTS (SELECT 1 FROM trades t WHERE t.id = measures.trade_id AND t.awaits_look)",
 }
+# what a pruned run had audited (services/audits.py names the note after its run)
+_ORPHANED_AUDITS = (
+    "DELETE FROM notes WHERE SUBSTR(name, 1, 6) = 'audit:' "
+    "AND NOT EXISTS (SELECT 1 FROM runs WHERE 'audit:' || runs.run_id = notes.name)"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,17 +87,22 @@ def backup(url: str, target: Path) -> Path:
         ) from problem
 
 
-def prune(store: TradeStore, before: datetime) -> dict[str, int]:
-    """Drop what is settled and older than that; returns how many rows of each table.
+def prune(store: TradeStore, before: datetime, *, dry_run: bool = False) -> dict[str, int]:
+    """Drop what is settled and older than that (or only count it); returns how many rows of each table.
 
     Trades, fills and venue orders stay for ever (they are what taxes and audits need), and so do
     the events of trades that are still followed, and all that is undelivered or unresolved.
     """
     dropped: dict[str, int] = {}
+    verb = "SELECT COUNT(*)" if dry_run else "DELETE"
     with store.transaction() as sql:
         # the trigger that keeps the audit lets go while this note is there: in this transaction only
         sql.run("INSERT INTO notes (name, value) VALUES ('pruning', 'now')")
         for table, condition in _PRUNED.items():
-            dropped[table] = sql.run(f"DELETE FROM {table} WHERE {condition}", (sql.values.time(before),))
+            value = micros_of(before) if table == "measures" else sql.values.time(before)
+            text = f"{verb} FROM {table} WHERE {condition}"
+            dropped[table] = int(sql.rows(text, (value,))[0][0]) if dry_run else sql.run(text, (value,))
+        if not dry_run:
+            sql.run(_ORPHANED_AUDITS)
         sql.run("DELETE FROM notes WHERE name = 'pruning'")
     return dropped
