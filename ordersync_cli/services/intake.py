@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from ordersync_cli.domain.lifecycle import observe
@@ -10,8 +10,8 @@ from ordersync_cli.domain.observations import FillsSeen, OrderSeen
 from ordersync_cli.domain.orders import Source
 from ordersync_cli.domain.trade import Change, Trade
 from ordersync_cli.errors import StoreError
-from ordersync_cli.services.ports import Store, TradeEvent
-from ordersync_cli.services.record import Recorder
+from ordersync_cli.services.ports import Store, TradeEvent, Transaction
+from ordersync_cli.services.record import Recorded, Recorder
 from ordersync_cli.services.watching import Held, Roster
 
 QUIET_EVERY = 10.0  # seconds between two writes of what was only confirmed (core rule on confirmed_at)
@@ -90,14 +90,17 @@ class Intake:
 
     def _write(self) -> Committed:
         with self.store.write() as transaction:
-            frames = self.recorder.seen_in(transaction, self._frames, source=Source.WEBSOCKET)
-            looks = self.recorder.seen_in(transaction, self._looks, source=Source.POLL)
+            frames = self._seen_in(transaction, self._frames, Source.WEBSOCKET)
+            looks = self._seen_in(transaction, self._looks, Source.POLL)
         return Committed(
             by_frames=frames.changes,
             by_looks=looks.changes,
             events=(*frames.events, *looks.events),
             external=(*frames.external, *looks.external),
         )
+
+    def _seen_in(self, transaction: Transaction, seen: Sequence[OrderSeen | FillsSeen], source: Source) -> Recorded:
+        return self.recorder.seen_in(transaction, seen, source=source) if seen else Recorded()
 
     def _set_aside(self, seen: OrderSeen, mono: float) -> bool:
         held = self.roster.of_order(seen.order_id)
@@ -143,5 +146,7 @@ def tells_nothing_new(held: Held, seen: OrderSeen) -> bool:
     """
     if held.standing.terminal or seen.order_id != held.order_id:
         return False
+    if seen.word != held.standing.venue_status or (seen.figures and seen.figures != held.standing.figures):
+        return False  # what is plainly new is not joined twice
     change = observe(held.trade, seen, source=Source.POLL, at=seen.as_of)
     return not change.alarms and (change.timestamps_only or not change.changed)
