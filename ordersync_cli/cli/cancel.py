@@ -60,7 +60,7 @@ def cancel(
         first = next(r for r in results if r.exit_code == code)
         kind = {5: "refused", 8: "unknown", 10: "breaks", 11: "unknown_order"}[code]
         remedy = f"ordersync sync {first.order_id or first.wanted}"
-        message = f"{first.wanted}: {first.reason or _WORDS[first.result]}"
+        message = f"{first.wanted}: {_WORDS[first.result]}" + (f" ({first.reason})" if first.reason else "")
         error = {"code": code, "kind": kind, "message": message, "remedy": remedy}
     if run.output.as_json:
         run.output.document({"results": rows}, error=error)

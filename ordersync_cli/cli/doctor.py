@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -34,8 +34,19 @@ def doctor(
         if check.remedy and check.status != "ok":
             run.output.text(f"        {check.remedy}")
     failed = [c for c in checks if c.status == FAILED]
-    run.document({"healthy": not failed, "checks": [asdict(c) for c in checks]})
-    return exit_code_of(checks)
+    code = exit_code_of(checks)
+    if run.output.as_json:
+        shown = {"healthy": not failed, "checks": [asdict(c) for c in checks]}
+        run.output.document(shown, error=_error(code, failed))
+    return code
+
+
+def _error(code: int, failed: list[Check]) -> dict[str, Any] | None:
+    """Give the `error` of the document: the check that decided the exit code."""
+    first = next((c for c in failed if c.exit_code == code), None)
+    if first is None:
+        return None
+    return {"code": code, "kind": "unhealthy", "message": f"{first.name}: {first.message}", "remedy": first.remedy}
 
 
 def _line(check: Check) -> str:

@@ -229,7 +229,7 @@ def _show(run: Invocation, placed: Placed) -> int:
     error = None
     if placed.exit_code:
         message = placed.message or f"Not filled within the wait: {placed.outcome}."
-        kind = {5: "refused", 6: "not_placed", 8: "unknown", 13: "not_filled"}[placed.exit_code]
+        kind = {4: "credentials", 5: "refused", 6: "not_placed", 8: "unknown", 13: "not_filled"}[placed.exit_code]
         remedy = f"ordersync sync {view.order_id or view.client_order_id}" if placed.exit_code in {8, 13} else ""
         error = {"code": placed.exit_code, "kind": kind, "message": message, "remedy": remedy}
     if run.output.as_json:

@@ -104,6 +104,8 @@ class Once:
             code = self._pass(wish)
         except BaseException as failure:
             self._ended(exit_code_of(failure), failure)
+            if isinstance(failure, OrdersyncError):
+                self._document_of(failure, dry_run=wish.dry_run)
             raise
         self._ended(code)
         return code
@@ -161,10 +163,18 @@ class Once:
 
     def _told_before(self, outage: VenueUnavailable) -> int:
         """Keep quiet about an outage that was told within the hour; JSON still says it."""
-        if self.run.output.as_json:
-            error = {"code": 6, "kind": outage.kind, "message": outage.message, "remedy": outage.remedy}
-            self.run.output.document({**SHAPE, "mode": self.mode}, error=error)
+        self._document_of(outage, dry_run=False)
         return outage.exit_code
+
+    def _document_of(self, failure: OrdersyncError, *, dry_run: bool) -> None:
+        """With --json, say in this command's shape that the run failed, and which run it was."""
+        output = self.run.output
+        if not output.as_json or output.has_document:
+            return
+        said = {"message": failure.message, "remedy": failure.remedy}
+        shown = {name: output.redactor.value("", text) for name, text in said.items()}
+        error = {"code": failure.exit_code, "kind": failure.kind, **shown}
+        output.document({**SHAPE, "mode": self.mode, "dry_run": dry_run}, error=error)
 
     def _show(self, report: PassReport) -> int:
         output = self.run.output

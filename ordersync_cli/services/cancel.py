@@ -113,7 +113,7 @@ class Cancelling:
                     trade_id=asked[i][1],
                     order_id=i,
                     result="unknown",
-                    reason=f"{problem.message} The wish stays stored.",
+                    reason=problem.message.rstrip("."),
                     exit_code=8,
                 )
                 for i in order_ids

@@ -76,12 +76,16 @@ def _said_of(order: VenueOrder) -> list[str]:
     lines = []
     if order.raw is not None:
         word = order.raw
-        lines.append(f"said: {CHANNELS[word.channel]} at {word.as_of.isoformat()}: {order.order_id} is {word.word}")
+        lines.append(
+            f"said: {CHANNELS[word.channel]} at {word.as_of:%Y-%m-%dT%H:%M:%S.%fZ}: {order.order_id} is {word.word}"
+        )
     if order.terminal is not None and (order.raw is None or order.raw.word != order.terminal):
         lines.append(f"said: {order.order_id} had ended as {order.terminal}")
     if order.figures is not None:
         keyed = order.figures
-        lines.append(f"said: {CHANNELS[keyed.channel]} at {keyed.as_of.isoformat()}: {figures_text(keyed.figures)}")
+        lines.append(
+            f"said: {CHANNELS[keyed.channel]} at {keyed.as_of:%Y-%m-%dT%H:%M:%S.%fZ}: {figures_text(keyed.figures)}"
+        )
     if order.fills:
         lines.append(f"said: List Fills: {len(order.fills)} rows")
     if order.accepted and order.raw is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ordersync_cli.domain.observations import AnswerKind, PlaceAnswer
@@ -113,14 +113,8 @@ class Placing:
             after = recorded.changes[-1].after if recorded.changes else self._load(trade_id)
         except (Exception, KeyboardInterrupt) as problem:
             raise unknown(trade, answer, problem) from problem
-        if answer.credentials:
-            raise CredentialsRefused(
-                f"The venue refused the key or its scope: {answer.message or answer.reason}. "
-                f"No order was placed; trade {trade_id} is rejected.",
-                "Check the key with `ordersync doctor`.",
-            )
         if answer.kind is not AnswerKind.ACCEPTED:
-            return placed(wanted, Followed(trade=after, standing=derive(after), checks=0))
+            return _unaccepted(placed(wanted, Followed(trade=after, standing=derive(after), checks=0)), answer)
         return placed(wanted, self._follow(wanted, after))
 
     def _answer(self, trade: Trade, signed: SignedOrder) -> PlaceAnswer:
@@ -161,6 +155,35 @@ def placed(wanted: Wanted, followed: Followed) -> Placed:
     )
 
 
+def _unaccepted(done: Placed, answer: PlaceAnswer) -> Placed:
+    """Add what only the answer tells: why the outcome is unknown, and that it was the key that was refused."""
+    if answer.credentials and done.outcome == "rejected":
+        text = (
+            f"The venue refused the key or its scope: {answer.message or answer.reason}. No order was placed; "
+            f"trade {done.trade.trade_id} is rejected. Check the key with `ordersync doctor`."
+        )
+        return replace(done, exit_code=CredentialsRefused.exit_code, message=text)
+    if done.outcome == "unknown":
+        why = f"{_why_unknown(answer)}. "
+        return replace(done, message=why[0].upper() + why[1:] + done.message)
+    return done
+
+
+def _why_unknown(answer: PlaceAnswer) -> str:
+    """Say in words why nothing is known of an order that was sent."""
+    word, _, status = (answer.reason or "").rpartition("_")
+    detail = f" ({answer.message})" if answer.message else ""
+    if word == "http":
+        return f"the venue answered {status}{detail}, which does not say whether it took the order"
+    if word == "unreadable":
+        return f"the venue answered {status}, and its answer cannot be read{detail}"
+    if answer.reason == "no_answer":
+        return f"the answer was lost{detail}"
+    if answer.reason in {"interrupted", "failed_here"}:
+        return f"sending was interrupted{detail}"
+    return f"the venue answered {answer.reason or 'without a reason'}{detail}"
+
+
 def outcome_of(standing: Standing) -> str:
     """Name the outcome of a placed order in the contract's words."""
     word = standing.order_status
@@ -185,7 +208,10 @@ def message_of(trade: Trade, standing: Standing, outcome: str) -> str:
             f"The same command with --client-order-id {name} sends it."
         )
     if outcome in {"rejected", "failed"}:
-        return f"The venue refused the order: {standing.reason or 'no reason given'}."
+        proven = f"Nothing was bought or sold; trade {trade.trade_id} is {outcome}."
+        if standing.status != "failed":
+            proven = f"Trade {trade.trade_id} stays pending until a second look proves that nothing was filled."
+        return f"The venue refused the order: {standing.reason or 'no reason given'}. {proven}"
     return ""
 
 

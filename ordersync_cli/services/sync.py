@@ -135,7 +135,7 @@ class Syncing:
             coinbase_status=seen.word,
             explanation=(
                 "stored: nothing; no trade claims this order",
-                f"said: REST at {seen.as_of.isoformat()}: {seen.word}{filled}",
+                f"said: REST at {seen.as_of:%Y-%m-%dT%H:%M:%S.%fZ}: {seen.word}{filled}",
                 "rule: an external order is taken in only when somebody asks for it (--adopt)",
                 "written: nothing",
             ),

@@ -12,6 +12,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from websockets.sync.client import ClientConnection, connect
 
 from ordersync_cli.venue.addresses import Address
+from ordersync_cli.venue.failures import plain
 from ordersync_cli.venue.redact import redacted
 
 LARGEST_MESSAGE = 16 * 1024 * 1024  # bytes; the official SDK allows 10 MiB
@@ -84,4 +85,4 @@ def end_of(failure: BaseException) -> str:
         return f"the handshake failed ({redacted(str(failure), 80)})"
     if isinstance(failure, TimeoutError):
         return "the venue did not answer in time"
-    return f"the venue cannot be reached ({redacted(str(failure) or type(failure).__name__, 80)})"
+    return f"the venue cannot be reached ({plain(failure) or redacted(str(failure) or type(failure).__name__, 80)})"

@@ -17,6 +17,7 @@ from coinbase.rest import RESTClient
 from ordersync_cli.clock import Clock
 from ordersync_cli.venue.addresses import Address
 from ordersync_cli.venue.connections import PlainHTTP, WatchedAdapter, begin_watch, nothing_left
+from ordersync_cli.venue.failures import in_words
 from ordersync_cli.venue.redact import redacted
 
 Params = Mapping[str, str | Sequence[str]]
@@ -165,7 +166,7 @@ class Transport:
             else:
                 reply = client.post(path, data=content)
         except Exception as error:
-            text = redacted(_shown(error), 160)
+            text = redacted(in_words(error, self._address.netloc), 160)
             if nothing_left():
                 raise NotSent(text) from error
             raise Lost(text) from error
@@ -191,15 +192,3 @@ class Transport:
         for client in clients:
             with contextlib.suppress(Exception):
                 client.session.close()
-
-
-def _shown(error: BaseException) -> str:
-    """Say in one line what went wrong underneath: the innermost cause is the plainest."""
-    cause: BaseException = error
-    for _ in range(8):
-        inner = getattr(cause, "reason", None) or cause.__cause__ or cause.__context__
-        if not isinstance(inner, BaseException):
-            break
-        cause = inner
-    said = str(cause).strip()
-    return f"{type(cause).__name__}: {said}" if said else type(cause).__name__

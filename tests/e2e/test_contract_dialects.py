@@ -1,4 +1,4 @@
-"""Whatever dialect of Coinbase's wire format the venue speaks, watch and reconcile bring every row to its truth, to the digit."""
+"""In whatever dialect of Coinbase's format: watch and reconcile bring every row to the venue's truth, to the digit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Another exchange of Coinbase's wire format, written from its documents alone: what ordersync is checked against from outside."""
+"""Another exchange of Coinbase's wire format, written from its documents alone, to check ordersync from outside."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The other exchange, a store, and the real commands as processes between them: black boxes, told by flags and environment."""
+"""The other exchange, a store, and the real commands as processes between them: black boxes, told by environment."""
 
 from __future__ import annotations
 
