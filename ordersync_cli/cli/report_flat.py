@@ -11,6 +11,7 @@ _FIGURES = ("count", "mean", "p50", "p95", "p99", "max")
 _BOT = ("pending", "oldest_pending_seconds", "blocked", "blocked_seconds")
 _VOLUME = ("trades", "filled_value", "total_fees")
 _RUN = ("count", "updated_count", "requests", "last_good_at", "overdue_seconds")
+_PLAN = ("orders", "requests", "delay_mean_seconds", "delay_p99_seconds", "missed")
 _WATCHER = ("role", "alive", "feed_state", "stream_misses")
 
 
@@ -36,6 +37,7 @@ def flat(told: Mapping[str, Any]) -> Iterator[Row]:
                 yield "sync_latency_seconds", f"{key}={word}", figure, found[figure], known.get(figure)
     yield from _lists(told, before)
     yield from _state(told, before)
+    yield from _intervals(told["intervals"])
 
 
 def _lists(told: Mapping[str, Any], before: Mapping[str, Any]) -> Iterator[Row]:
@@ -65,3 +67,12 @@ def _state(told: Mapping[str, Any], before: Mapping[str, Any]) -> Iterator[Row]:
     for watcher in told["watchers"]:
         name = f"{watcher['host']}:{watcher['pid']}"
         yield from (("watchers", name, figure, watcher[figure], "") for figure in _WATCHER)
+
+
+def _intervals(told: Mapping[str, Any]) -> Iterator[Row]:
+    for one in told["classes"]:
+        name = f"{one['product_id']}/{one['order_type']}/{one['distance']}"
+        yield "intervals", name, "samples", one["samples"], ""
+        yield from (("intervals", name, figure, value, "") for figure, value in one["time_to_fill_seconds"].items())
+    for plan in told.get("replay", {}).get("plans", ()):
+        yield from (("replay", plan["plan"], figure, plan[figure], "") for figure in _PLAN)

@@ -28,6 +28,8 @@ TARGETS = {
     "bots_blocked": "Bots blocked",
 }
 SIMULATED = "SIMULATED: the venue is a simulator; no real order, no real money."
+# the browser itself refuses whatever would leave this file
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _STATES = {True: ("met", "✓ met"), False: ("missed", "✗ missed"), None: ("none", "– nothing measured")}
 _SECONDS = {"sync_latency_mean", "real_time_p99"}
 
@@ -50,7 +52,7 @@ def page(made: Report, series: Series, *, simulated: bool) -> str:
     return (
         "<!doctype html>\n<html lang='en'><head><meta charset='utf-8'>"
         "<meta name='viewport' content='width=device-width,initial-scale=1'>"
-        "<meta http-equiv='Content-Security-Policy' content=\"default-src 'none'; style-src 'unsafe-inline'\">"
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         "<link rel='icon' href='data:,'>"
         f"<title>ordersync report, {escape(window)}</title><style>{style_sheet()}</style></head>"
         f"<body><main>{body}</main></body></html>\n"

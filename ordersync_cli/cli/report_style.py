@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 LIGHT = {
     "page": "#f7f7f5", "surface": "#ffffff", "ink": "#1b1b1a", "ink-2": "#55544f", "ink-3": "#77756e",
     "grid": "#e6e5e0", "axis": "#b9b7b0", "s1": "#2a6fc9", "s2": "#c05a12", "quiet": "#b9b7b0",
@@ -79,7 +81,8 @@ def fixed_styles() -> str:
     styles = CHARTS
     for name in sorted(LIGHT, key=len, reverse=True):
         styles = styles.replace(f"var(--{name})", LIGHT[name])
-    return styles.replace("paint-order:stroke;", "")
+    # not every renderer paints the stroke first: the words would be covered by their own halo
+    return re.sub(r"\.halo\{.*?\}", "", styles)
 
 
 def _variables(colours: dict[str, str]) -> str:

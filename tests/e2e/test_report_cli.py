@@ -1,0 +1,240 @@
+"""`report` as a user, a cron job and a browser meet it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from ordersync_cli.__main__ import main
+from ordersync_cli.store import open_store
+from tests.support.browser import open_file
+from tests.support.trading_day import OPENED, trading_day
+from tests.support.virtual_clock import SeededChance, VirtualClock
+
+WINDOW = ("--since", f"{OPENED:%Y-%m-%dT%H:%M:%S}", "--until", "2027-01-15T11:00:00")
+KEYS = {
+    "since", "until", "trades", "sync_latency_seconds", "targets", "stale", "accuracy", "interventions", "breaks",
+    "bots", "volume", "previous", "runs", "watchers", "alerts", "intervals", "simulated", "error",
+}  # fmt: skip
+NAMES = [
+    "market_pending_over_10s", "sync_latency_mean", "real_time_p99", "status_accuracy", "manual_interventions",
+    "undelivered_alerts", "bots_blocked",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory) -> Path:
+    """Three hours of trading, stored once for this module."""
+    from datetime import timedelta
+
+    folder = tmp_path_factory.mktemp("lived")
+    clock = VirtualClock(OPENED)
+    store = open_store(f"sqlite:///{folder}/day.db", clock=clock, chance=SeededChance())
+    day = trading_day(folder, store, clock)
+    day.live(orders=25, length=timedelta(hours=3))
+    day.exchange.state.close()
+    store.close()
+    return folder / "day.db"
+
+
+@pytest.fixture
+def report(lived, tmp_path, capfd, monkeypatch):
+    """Run `report` on a copy of that store."""
+    monkeypatch.setenv("ORDERSYNC_VENUE", "simulator")
+    shutil.copyfile(lived, tmp_path / "day.db")
+
+    def run(*words: str) -> tuple[int, str, str]:
+        code = main(["report", "--database", f"sqlite:///{tmp_path}/day.db", *WINDOW, *words])
+        said = capfd.readouterr()
+        return code, said.out, said.err
+
+    return run
+
+
+def test_json_has_every_key_of_the_contract_and_decimals_as_strings(report) -> None:
+    code, out, _ = report("--json")
+    told = json.loads(out)
+
+    assert code == 0
+    assert set(told) >= KEYS
+    assert (told["simulated"], told["error"]) == (True, None)
+    assert set(told["trades"]) == {"total", "pending", "completed", "failed"}
+    assert set(told["sync_latency_seconds"]) >= {"count", "mean", "p50", "p95", "p99", "max", "by_source"}
+    assert [t["name"] for t in told["targets"]] == NAMES
+    assert all(set(t) == {"name", "target", "actual", "met"} for t in told["targets"])
+    assert set(told["accuracy"]) >= {"audited", "matched", "ratio", "lower_bound_95"}
+    assert set(told["runs"]) == {"light", "deep"}
+    assert re.fullmatch(r"\d+\.?\d*", told["sync_latency_seconds"]["mean"])
+    assert {"trades", "sync_latency_seconds", "targets", "accuracy", "interventions", "volume"} <= set(told["previous"])
+
+
+def test_an_error_is_printed_in_the_reports_own_shape(report, capfd) -> None:
+    code = main(["report", "--json", "--since", "1h", "--until", "2h", "--venue", "simulator"])
+    told = json.loads(capfd.readouterr().out)
+
+    assert (code, told["error"]["code"]) == (2, 2)
+    assert set(told) >= KEYS
+
+
+def test_a_pipe_gets_tab_separated_lines(report) -> None:
+    code, out, _ = report()
+    lines = [line.split("\t") for line in out.splitlines()]
+
+    assert code == 0
+    assert lines[0] == ["section", "name", "figure", "value", "previous"]
+    assert {len(line) for line in lines} == {5}
+    assert ["trades", "", "total", "25", "0"] in lines
+
+
+def test_the_schedule_is_replayed_when_asked_for(report, tmp_path) -> None:
+    with_notes = open_store(f"sqlite:///{tmp_path}/day.db", clock=VirtualClock(OPENED), chance=SeededChance())
+    with with_notes.write() as transaction:
+        samples = ",".join(["0.3"] * 30)
+        transaction.notes.set("learned_schedule", f'{{"BTC-USD/MARKET/at_once":[{samples}]}}')
+    with_notes.close()
+
+    code, out, _ = report("--intervals", "--json")
+    told = json.loads(out)["intervals"]
+
+    assert code == 0
+    assert told["classes"][0]["time_to_fill_seconds"]["p50"] == "0.300"
+    plans = {p["plan"]: p for p in told["replay"]["plans"]}
+    assert list(plans) == ["learned", "0.5 s", "2 s", "5 s", "30 s", "Hummingbot 5 s", "Hummingbot 120 s"]
+    assert (plans["0.5 s"]["requests"], plans["0.5 s"]["delay_mean_seconds"]) == (30, "0.200")
+    assert (plans["5 s"]["missed"], plans["learned"]["missed"]) == (30, 0)
+
+
+@pytest.mark.parametrize("rows", ["trades", "fills"])
+def test_csv_lists_rows_exactly(report, tmp_path, rows) -> None:
+    code, out, _ = report("--format", "csv", "--rows", rows)
+    found = list(csv.DictReader(io.StringIO(out)))
+
+    assert code == 0
+    assert found
+    assert [r["order_id"] for r in found if not r["order_id"]] == []
+    times = [r["created_at" if rows == "trades" else "trade_time"] for r in found]
+    assert times == sorted(times)
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", t) for t in times)
+    if rows == "trades":
+        assert len(found) == 25
+
+
+def test_prometheus_text_can_be_read_again(report) -> None:
+    _, told, _ = report("--json")
+    code, out, _ = report("--format", "prometheus")
+    families = {f.name: f for f in text_string_to_metric_families(out)}
+
+    assert code == 0
+    total = sum(s.value for s in families["ordersync_report_trades"].samples)
+    assert total == json.loads(told)["trades"]["total"]
+    assert {s.labels["name"] for s in families["ordersync_report_target_met"].samples} <= set(NAMES)
+    assert families["ordersync_report_simulated"].samples[0].value == 1
+
+
+def test_check_exits_10_when_a_target_is_missed_and_0_otherwise(report, monkeypatch) -> None:
+    for mode in ("LIGHT", "DEEP"):
+        monkeypatch.setenv(f"ORDERSYNC_{mode}_EVERY", "0")  # those passes are of another time
+    monkeypatch.setenv("ORDERSYNC_TARGET_SYNC_LATENCY_MEAN", "1h")
+    monkeypatch.setenv("ORDERSYNC_TARGET_REAL_TIME_P99", "1h")
+    assert report("--check")[0] == 0
+
+    monkeypatch.setenv("ORDERSYNC_TARGET_SYNC_LATENCY_MEAN", "1s")
+    monkeypatch.setenv("ORDERSYNC_TARGET_STATUS_ACCURACY", "1")
+    code, out, err = report("--check", "--json")
+    missed = [t["name"] for t in json.loads(out)["targets"] if t["met"] is False]
+    assert (code, missed) == (10, ["sync_latency_mean"])
+    assert "sync_latency_mean" in err
+
+
+def test_T49_check_without_a_terminal_and_a_named_venue_exits_3(report, monkeypatch) -> None:
+    monkeypatch.delenv("ORDERSYNC_VENUE")
+
+    code, _, err = report("--check")
+
+    assert code == 3
+    assert "ORDERSYNC_VENUE" in err
+    assert report()[0] == 0
+
+
+def test_a_file_is_replaced_when_it_is_complete_and_kept_otherwise(report, tmp_path) -> None:
+    target = tmp_path / "r.json"
+    assert report("--format", "json", "--output", str(target))[0] == 0
+    assert json.loads(target.read_text())["trades"]["total"] == 25
+    assert list(tmp_path.glob(".*.part")) == []
+
+    code, _, err = report("--format", "html", "--output", str(tmp_path / "nowhere" / "r.html"))
+    assert (code, "cannot be written" in err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (("--format", "xml"), "--format is one of"),
+        (("--format", "csv", "--rows", "events"), "--rows is"),
+        (("--format", "html", "--json"), "both want stdout"),
+    ],
+)
+def test_what_cannot_be_meant_is_a_usage_error(report, words, hint) -> None:
+    code, _, err = report(*words)
+
+    assert (code, hint in err) == (2, True)
+
+
+def test_a_picture_without_the_extra_is_refused_with_a_remedy(report, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
+
+    code, _, err = report("--format", "png", "--output", "/tmp/never.png")
+
+    assert (code, "ordersync[charts]" in err) == (3, True)
+
+
+@pytest.mark.parametrize(("form", "magic"), [("png", b"\x89PNG"), ("pdf", b"%PDF")])
+def test_a_picture_is_drawn_with_the_extra(report, tmp_path, form, magic) -> None:
+    pytest.importorskip("vl_convert", reason="the extra charts is not installed")
+
+    assert report("--format", form, "--output", str(tmp_path / f"r.{form}"))[0] == 0
+    assert (tmp_path / f"r.{form}").read_bytes().startswith(magic)
+
+
+def test_the_page_holds_no_outside_link_and_no_script(report, tmp_path) -> None:
+    report("--format", "html", "--output", str(tmp_path / "r.html"))
+    page = (tmp_path / "r.html").read_text()
+
+    assert re.findall(r"https?://|<script|\bsrc=|@import|url\(", page) == []
+    assert page.count("<svg") == page.count('role="img"') == len(re.findall(r"<svg[^>]*><title", page)) >= 4
+    assert "SIMULATED" in page
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_chromium_renders_the_page_without_a_complaint_or_a_request(report, tmp_path, scheme) -> None:
+    page = tmp_path / "r.html"
+    report("--format", "html", "--output", str(page))
+
+    seen = open_file(
+        page,
+        tmp_path,
+        scheme=scheme,
+        ask={
+            "background": "getComputedStyle(document.body).backgroundColor",
+            "charts": "[...document.querySelectorAll('svg.chart')].filter(s => s.getBBox().height > 20).length",
+            "overflow": "document.documentElement.scrollWidth - document.documentElement.clientWidth",
+        },
+    )
+
+    assert seen.complaints == []
+    assert [url for url in seen.requests if not url.startswith(("file://", "data:,"))] == []
+    assert {url for url in seen.requests if url.startswith("file://")} == {page.as_uri()}
+    assert seen.values["background"] == {"light": "rgb(247, 247, 245)", "dark": "rgb(20, 20, 19)"}[scheme]
+    assert seen.values["charts"] >= 4
+    assert seen.values["overflow"] == 0
+    assert len(seen.picture) > 20_000
