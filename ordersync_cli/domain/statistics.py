@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 CONFIDENCE = 0.95
+_ALL = 100  # per cent
 _STEPS = 200  # halvings of [0, 1]: far below the last digit of a double
 
 
@@ -28,9 +29,9 @@ def rank(count: int, percent: int) -> int:
 
     The smallest sample such that at least ``percent`` per cent of all are not above it.
     """
-    if count < 1 or not 0 < percent <= 100:
+    if count < 1 or not 0 < percent <= _ALL:
         raise ValueError(f"no percentile {percent} of {count} samples")
-    return -(-count * percent // 100) - 1
+    return -(-count * percent // _ALL) - 1
 
 
 def spread(samples: Sequence[Decimal]) -> Spread:
@@ -83,19 +84,13 @@ def _missed_at_most(misses: int, count: int, rate: float) -> float:
     log_rate, log_keep = math.log(rate), math.log1p(-rate)
     ways = math.lgamma(count + 1)
     terms = (
-        ways
-        - math.lgamma(k + 1)
-        - math.lgamma(count - k + 1)
-        + k * log_rate
-        + (count - k) * log_keep
+        ways - math.lgamma(k + 1) - math.lgamma(count - k + 1) + k * log_rate + (count - k) * log_keep
         for k in range(misses + 1)
     )
     return math.fsum(math.exp(term) for term in terms)
 
 
-def clean_audits_needed(
-    matched: int, audited: int, claim: float, confidence: float = CONFIDENCE
-) -> int:
+def clean_audits_needed(matched: int, audited: int, claim: float, confidence: float = CONFIDENCE) -> int:
     """Tell how many more audits, all of them matching, would carry the claim.
 
     The claim is carried once the lower bound reaches it. Exact, by doubling and halving.

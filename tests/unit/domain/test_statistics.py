@@ -15,8 +15,7 @@ from ordersync_cli.domain.statistics import clean_audits_needed, lower_bound, ra
 def binomial_tail(matched: int, audited: int, ratio: float) -> float:
     """Probability of ``matched`` or more, summed term by term with exact binomials."""
     return math.fsum(
-        math.comb(audited, k) * ratio**k * (1 - ratio) ** (audited - k)
-        for k in range(matched, audited + 1)
+        math.comb(audited, k) * ratio**k * (1 - ratio) ** (audited - k) for k in range(matched, audited + 1)
     )
 
 
