@@ -27,6 +27,7 @@ from ordersync_cli.domain.orders import (
 from ordersync_cli.domain.trade import KeyedFigures, KeyedWord, VenueOrder, Verdict, VerdictKind
 
 T = TypeVar("T")
+_NAMES: dict[type, tuple[str, ...]] = {}
 
 
 def dump_order(order: VenueOrder) -> str:
@@ -89,17 +90,28 @@ def load_request(text: str) -> OrderRequest:
     return _build(OrderRequest, json.loads(text), REQUEST)
 
 
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
 def _text(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _ENCODER.encode(value)
 
 
 def _plain(value: Any, leave_out: tuple[str, ...] = ()) -> dict[str, Any]:
     """Turn a dataclass into plain JSON values, leaving out what is absent."""
     found = {}
-    for field in fields(value):
-        content = getattr(value, field.name)
-        if field.name not in leave_out and content is not None and content is not False:
-            found[field.name] = _atom(content)
+    for name in _names(type(value)):
+        content = getattr(value, name)
+        if content is not None and content is not False and name not in leave_out:
+            found[name] = _atom(content)
+    return found
+
+
+def _names(kind: type) -> tuple[str, ...]:
+    """List the fields of a dataclass; asked for with each row, so remembered."""
+    found = _NAMES.get(kind)
+    if found is None:
+        found = _NAMES[kind] = tuple(field.name for field in fields(kind))
     return found
 
 
@@ -107,7 +119,7 @@ def _atom(value: Any) -> Any:
     if isinstance(value, Decimal):
         return plain(value)
     if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat(timespec="microseconds")
+        return (value if value.tzinfo is UTC else value.astimezone(UTC)).isoformat(timespec="microseconds")
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, tuple):
@@ -122,7 +134,7 @@ Readers = dict[str, Callable[[Any], Any]]
 
 def _build(kind: type[T], stored: dict[str, Any], readers: Readers) -> T:
     """Build a dataclass from plain JSON values; fields without a reader stand as they are."""
-    names = {field.name for field in fields(kind)}  # type: ignore[arg-type]  # always a dataclass
+    names = _names(kind)
     return kind(
         **{
             name: readers[name](content) if name in readers else content

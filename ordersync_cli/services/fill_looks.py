@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from ordersync_cli.domain.observations import FillsSeen
 from ordersync_cli.domain.orders import Fill
@@ -32,18 +33,28 @@ def fill_pages(venue: Venue, chunk: Sequence[str], lane: Lane) -> Iterator[tuple
 def _pages(venue: Venue, chunk: Sequence[str], lane: Lane) -> Iterator[tuple[FillsSeen, ...]]:
     cursor: str | None = None
     first: FillPage | None = None
+    held: FillPage | None = None  # the last page is often empty: it is put together with the one before
     lost: set[str | None] = set()
     for _ in range(MOST_PAGES):
-        page = venue.fills_of(chunk, lane, cursor)
+        try:
+            page = venue.fills_of(chunk, lane, cursor)
+        except Exception:
+            if first is not None and held is not None:
+                yield _seen(held, first, chunk, lost, last=False)
+            raise
         first = first or page
         lost.update(q.order_id for q in page.quarantined)
         ignored = page.filter_ignored or any(f.order_id not in chunk for f in page.fills)
         if ignored:
             lost.add(None)
         cursor = None if ignored else page.next_cursor
-        yield _seen(page, first, chunk, lost, last=cursor is None)
         if cursor is None:
+            whole = page if held is None else replace(page, fills=held.fills + page.fills)
+            yield _seen(whole, first, chunk, lost, last=True)
             return
+        if held is not None:
+            yield _seen(held, first, chunk, lost, last=False)
+        held = page
     raise UnreadableAnswer(f"The listing of the fills of {len(chunk)} orders has no last page.")
 
 

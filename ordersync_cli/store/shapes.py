@@ -9,6 +9,15 @@ from typing import Any, Generic, TypeVar
 from ordersync_cli.store.values import Values
 
 T = TypeVar("T")
+_NAMES: dict[type, tuple[str, ...]] = {}
+
+
+def _names(kind: type) -> tuple[str, ...]:
+    """List the fields of a dataclass; asked for with each row, so remembered."""
+    found = _NAMES.get(kind)
+    if found is None:
+        found = _NAMES[kind] = tuple(field.name for field in fields(kind))
+    return found
 
 
 @dataclass(frozen=True)
@@ -24,7 +33,7 @@ class Shape(Generic[T]):
     @property
     def names(self) -> tuple[str, ...]:
         """List the dataclass's fields."""
-        return tuple(f.name for f in fields(self.kind))  # type: ignore[arg-type]  # a dataclass
+        return _names(self.kind)
 
     def columns(self, without: str = "") -> tuple[str, ...]:
         """List the columns, in the order of the fields."""

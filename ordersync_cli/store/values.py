@@ -41,7 +41,8 @@ def lenient_time(value: Any) -> datetime | None:
             seconds = value / 1000 if abs(value) > _MILLISECONDS_FROM else value
             return _EPOCH + timedelta(seconds=seconds)
         if isinstance(value, str):
-            return lenient_time(datetime.fromisoformat(value.strip()))
+            read = datetime.fromisoformat(value.strip())
+            return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
     return None

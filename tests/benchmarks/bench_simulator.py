@@ -1,34 +1,40 @@
 """How many requests a second the simulator answers through the official SDK.
 
-`python -m tests.benchmarks.simulator_requests`
-
-Two processes, the server and the client, the rate limit lifted; one session a thread, as the SDK wants it. Beside each
-rate stands what one request costs either process in CPU time: the rate on an idle machine follows from the larger.
+Run it as `python -m tests.benchmarks.bench_simulator [REQUESTS] [--strict]`. Two processes, the server and the client,
+the rate limit lifted; one session a thread, as the SDK wants it. Beside each rate stands what one request costs either
+process in CPU time: the rate on an idle machine follows from the larger. The raw limit is the same client against a
+bare ASGI application that answers `{}` on the same server.
 """
 
 from __future__ import annotations
 
-import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from pathlib import Path
 from time import perf_counter
 
 import psutil
 from coinbase.rest import RESTClient
+from requests.exceptions import RequestException
 
+from tests.support.benching import Report, exchange
 from tests.support.simulator_world import API, limit, sdk_client
 
-REQUESTS = 1_200
-SERVE = """
-import json, sys
-from ordersync_cli.simulator.server import SimulatorServer
-server = SimulatorServer(sys.argv[1], seed=7, rate_limit=None)
-server.serve_forever(lambda: print(json.dumps([server.rest_url, str(server.key_file)]), flush=True))
+TARGET = 500  # requests a second
+REQUESTS = next((int(word) for word in sys.argv[1:] if word.isdigit()), 1_200)
+BARE = """
+import asyncio, sys, uvicorn
+async def app(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
+    await send({"type": "http.response.body", "body": b"{}"})
+uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), lifespan="off", log_config=None, access_log=False)
 """
 
 
@@ -64,30 +70,59 @@ def body(client_order_id: str) -> dict[str, object]:
     return {**request, "order_configuration": limit("0.0001", "50000")}
 
 
-def main() -> None:
+def bare(key_file: str) -> dict[str, float]:
+    """Measure the same client against a server that does nothing."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    process = subprocess.Popen([sys.executable, "-c", BARE, str(port)])
+    try:
+        with sdk_client(f"http://127.0.0.1:{port}", key_file) as client:
+            for _ in range(100):
+                with suppress(RequestException):
+                    client.get("/")
+                    break
+                time.sleep(0.1)
+            return measure(lambda client, _number: client.get("/"), [client], process.pid)
+    finally:
+        process.kill()
+        process.communicate(timeout=10)
+
+
+def main() -> int:
+    report = Report(f"simulator requests through the SDK, {REQUESTS} each")
+    best: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        command = [sys.executable, "-c", SERVE, f"{folder}/exchange.db"]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        try:
-            assert process.stdout is not None
-            rest_url, key_file = json.loads(process.stdout.readline())
-            clients = [stack.enter_context(sdk_client(rest_url, key_file)) for _ in range(4)]
-            placed = clients[0].post(f"{API}/orders", data=body("one"))
-            path = f"{API}/orders/historical/{placed['success_response']['order_id']}"
-            for threads in (1, 2, 4):
-                for name, what in (
-                    ("look-up", lambda client, _number: client.get(path)),
-                    (
-                        "order",
-                        lambda client, n, threads=threads: client.post(f"{API}/orders", data=body(f"{threads}-{n}")),
-                    ),
-                ):
-                    found = measure(what, clients[:threads], process.pid)
-                    print(name, f"{threads} threads", *(f"{key} {value:.2f}" for key, value in found.items()))
-        finally:
-            process.kill()
-            process.communicate(timeout=10)
+        venue = stack.enter_context(exchange(Path(folder) / "exchange.db"))
+        clients = [stack.enter_context(sdk_client(venue.rest_url, venue.key_file)) for _ in range(2)]
+        placed = clients[0].post(f"{API}/orders", data=body("one"))
+        path = f"{API}/orders/historical/{placed['success_response']['order_id']}"
+        for threads in (1, 2):
+            for name, what in (
+                ("look-ups", lambda client, _number: client.get(path)),
+                (
+                    "orders",
+                    lambda client, n, threads=threads: client.post(f"{API}/orders", data=body(f"{threads}-{n}")),
+                ),
+            ):
+                found = measure(what, clients[:threads], venue.pid)
+                report.say(
+                    f"{name}, {threads} at once: " + ", ".join(f"{key} {value:.2f}" for key, value in found.items())
+                )
+                if found["per_second"] > best.get(name, {}).get("per_second", 0):
+                    best[name] = found
+        raw = bare(venue.key_file)
+    for name, found in best.items():
+        report.judge(
+            f"{name} a second",
+            f"{found['per_second']:.0f} (server {found['server_cpu_ms']:.2f} ms each)",
+            f"{raw['per_second']:.0f} of a bare server ({raw['server_cpu_ms']:.2f} ms), the SDK's own "
+            f"{raw['client_cpu_ms']:.2f} ms, {raw['per_second'] / found['per_second']:.1f}x",
+            target=f"{TARGET} or more",
+            good=found["per_second"] >= TARGET,
+        )
+    return report.code()
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -126,13 +126,29 @@ def test_fills_are_listed_for_a_hundred_orders_at_once_and_complete_only_with_th
     for order_id in venue.orders:
         venue.fill(order_id, "1", "10")
         venue.fill(order_id, "2", "10")
+        venue.fill(order_id, "3", "10")
     pages = list(looker(venue).fill_batches(venue.orders, Lane.LIGHT))
-    assert venue.count("fills_of") == 2
+    assert venue.count("fills_of") == 3
+    assert len(pages) == 2  # the last two come together
     assert not any(seen.complete for seen in pages[0])
     assert all(seen.complete for seen in pages[1])
     assert len(pages[1]) == 100
     seen = looker(venue).fills(venue.orders, Lane.LIGHT)
-    assert all(s.complete and len(s.fills) == 2 for s in seen)
+    assert all(s.complete and len(s.fills) == 3 for s in seen)
+
+
+def test_fills_read_before_a_page_that_fails_are_kept() -> None:
+    venue = venue_with(100)
+    for order_id in venue.orders:
+        venue.fill(order_id, "1", "10")
+        venue.fill(order_id, "2", "10")
+    venue.fail(call="fills_of", skip=1, times=None)
+    pages = looker(venue).fill_batches(venue.orders, Lane.LIGHT)
+    kept = next(pages)
+    assert sum(len(seen.fills) for seen in kept) == 100
+    assert not any(seen.complete for seen in kept)
+    with pytest.raises(VenueUnavailable):
+        next(pages)
 
 
 def test_fills_of_a_cut_listing_are_kept_but_not_called_complete() -> None:
