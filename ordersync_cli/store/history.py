@@ -29,6 +29,11 @@ class History(Measured):
     def __init__(self, context: Context) -> None:
         super().__init__(context.sql)
         self._context = context
+        if self._sql.postgres:  # a report may take longer than a statement of every day, and its reader may pause
+            self._sql.rows(
+                "SELECT set_config('statement_timeout', '300s', true), "
+                "set_config('idle_in_transaction_session_timeout', '0', true)"
+            )
 
     def turnover(self, scope: Scope) -> list[Turnover]:
         """Count and add up the trades created in the window, exactly."""

@@ -238,3 +238,21 @@ def test_chromium_renders_the_page_without_a_complaint_or_a_request(report, tmp_
     assert seen.values["charts"] >= 4
     assert seen.values["overflow"] == 0
     assert len(seen.picture) > 20_000
+
+
+@pytest.mark.slow
+def test_an_audit_asks_the_venue_before_it_repairs(stage) -> None:
+    """One of two trades reads wrong in the store: counted as not matched, although it is repaired at once."""
+    first = stage.place("buy", "BTC-USD", "--base-size", "0.001", "--limit", "20000", "--no-wait").document["trade"]
+    other = stage.place("buy", "BTC-USD", "--base-size", "0.001", "--limit", "20000", "--no-wait").document["trade"]
+    stage.exchange.control.cancel_elsewhere([first["order_id"]])
+
+    told = stage.run("report", "--audit", "5", "--json").document
+
+    assert told["accuracy"]["audited"] == 2
+    assert told["accuracy"]["matched"] == 1
+    assert told["accuracy"]["clean_audits_needed"] > 2995
+    assert [t["met"] for t in told["targets"] if t["name"] == "status_accuracy"] == [False]
+    stored = {row["order_id"]: row["order_status"] for row in stage.rows()}
+    assert stored == {first["order_id"]: "cancelled", other["order_id"]: "open"}
+    assert stage.run("report", "--check").code == 10

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import pytest
 
+from ordersync_cli.services.ports import Run
 from ordersync_cli.services.ports.history import Scope
 from ordersync_cli.services.report import Reporting
 from ordersync_cli.services.report_runs import RunExpectations
@@ -124,3 +125,21 @@ def test_nothing_measured_is_not_called_met(place) -> None:
     }  # fmt: skip
     assert report.missed == []
     assert report.document["accuracy"]["clean_audits_needed"] == 2995
+
+
+def test_a_pass_that_ran_once_and_not_lately_fails_the_check(place) -> None:
+    clock = VirtualClock(OPENED)
+    store = place.open(clock=clock)
+    with store.write() as transaction:
+        run = Run(
+            run_id="r-1", mode="light", started_at=OPENED, host="here", pid=1, finished_at=OPENED, result="in_sync"
+        )
+        transaction.runs.finish(run, None)
+
+    def missed(after: float) -> list[str]:
+        service = Reporting(limits=ReportLimits(), expected=EXPECTED, at=OPENED + timedelta(seconds=after))
+        with store.read() as reading:
+            return service.make(reading, Scope(since=OPENED - LENGTH, until=OPENED)).missed
+
+    assert missed(2 * MINUTES["light"]) == []
+    assert missed(2 * MINUTES["light"] + 1) == ["light_pass_overdue"]
