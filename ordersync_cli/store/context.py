@@ -28,18 +28,16 @@ class Context:
     own_words: dict[int, tuple[str | None, Any]] = field(default_factory=dict)
     # trades whose venue order was made from a bot's row (or an external order) and is not stored
     unstored: set[int] = field(default_factory=set)
-    told: list[TradeEvent] = field(default_factory=list)
-    quiet: list[TradeEvent] = field(default_factory=list)
+    told: list[tuple[TradeEvent, bool]] = field(default_factory=list)  # in order; True: announced
 
     def tell(self, events: Iterable[TradeEvent], *, quietly: bool = False) -> None:
         """Append events to the audit when the transaction ends; announce them unless told not to."""
-        (self.quiet if quietly else self.told).extend(events)
+        self.told.extend((event, not quietly) for event in events)
 
     def flush(self) -> None:
         """Write the events told so far: the last thing before the commit."""
-        told, quiet = self.told, self.quiet
-        self.told, self.quiet = [], []
-        write_events(self.sql, quiet, told)
+        told, self.told = self.told, []
+        write_events(self.sql, told)
 
     def fence(self, lease: Lease | None) -> None:
         """Raise LeaseLost unless the lease is still held; its row stays locked until the commit."""

@@ -33,24 +33,25 @@ def event_of(row: Sequence[Any], values: Values) -> TradeEvent:
     return TradeEvent(**read)
 
 
-def write_events(sql: Sql, quiet: Sequence[TradeEvent], told: Sequence[TradeEvent]) -> None:
-    """Append events, as the last thing of a transaction, and announce those that are told.
+def write_events(sql: Sql, events: Sequence[tuple[TradeEvent, bool]]) -> None:
+    """Append events in the order they happened, as the last thing of a transaction; announce those marked.
 
     On Postgres a lock makes the order of their numbers the order of the commits, so that who
     reads "all after number n" misses none; nothing is locked after it, so nobody deadlocks.
     """
-    if not quiet and not told:
+    if not events:
         return
     if sql.postgres:
         sql.rows("SELECT pg_advisory_xact_lock(?)", (_ORDER_LOCK,))
     marks = ", ".join("?" * len(EVENT_COLUMNS))
     sql.many(
         f"INSERT INTO trade_events ({', '.join(EVENT_COLUMNS)}) VALUES ({marks})",
-        (_row(event, sql.values) for event in (*told, *quiet)),
+        (_row(event, sql.values) for event, _ in events),
     )
     if sql.postgres:
-        for event in told:
-            sql.rows("SELECT pg_notify('ordersync', ?)", (_payload(event),))
+        for event, announced in events:
+            if announced:
+                sql.rows("SELECT pg_notify('ordersync', ?)", (_payload(event),))
 
 
 def _row(event: TradeEvent, values: Values) -> tuple[Any, ...]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ordersync_cli.domain.orders import Origin
 from ordersync_cli.domain.standing import derive
+from ordersync_cli.errors import UsageError
 from ordersync_cli.services.record import is_news
 from ordersync_cli.store.measures import Measures
 from ordersync_cli.store.registers import put_claims
@@ -37,7 +38,15 @@ class TradeWrites:
         self._sql = context.sql
 
     def add(self, trade: Trade) -> Trade:
-        """Insert a trade; AlreadyKnown where its client order id or order id has a row."""
+        """Insert a trade; AlreadyKnown where its client order id or order id has a row.
+
+        Raises UsageError (2) for one without a bot in a bot's table that wants one.
+        """
+        if trade.request.bot_id is None and "bot_id" in self._context.never_null:
+            raise UsageError(
+                "The bot's table wants a bot_id in every row, and this order has none. Nothing was written or sent.",
+                "Say whose it is with --bot-id N.",
+            )
         sql, standing = self._sql, derive(trade)
         at = self._context.clock.now()
         trade = replace(trade, updated_at=trade.updated_at or at)
@@ -81,7 +90,6 @@ class TradeWrites:
         """Write rows, registers and fills of what changed, and one event for each public change."""
         finals: dict[int, Final] = {}
         events: list[TradeEvent] = []
-        quiet: list[TradeEvent] = []
         for change in changes:
             trade_id = change.after.trade_id
             assert trade_id is not None
@@ -92,7 +100,9 @@ class TradeWrites:
             if not change.public and not change.fills_added:
                 continue
             event = change_event(self._context, change, trade, committed_at, latency)
-            (events if change.public else quiet).append(event)
+            self._context.tell([event], quietly=not (change.public and is_news(event)))
+            if change.public:
+                events.append(event)
         ordered = [finals[trade_id] for trade_id in sorted(finals)]
         unstored = self._context.unstored
         put_claims(
@@ -102,8 +112,6 @@ class TradeWrites:
         )
         TradeRows(self._context).write(ordered)
         unstored.difference_update(finals)
-        self._context.tell([e for e in events if is_news(e)])
-        self._context.tell([*(e for e in events if not is_news(e)), *quiet], quietly=True)
         Measures(self._context).take(changes, committed_at, offset)
         return events
 
