@@ -163,8 +163,8 @@ def _unfillable(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 
 def _filled(found: Mapping[str, Mapping[str, Any]]) -> set[str]:
-    """List the columns that must not be NULL and in which zero or "" stands for "not known yet"."""
-    return {name for name in _FILLED if name in found and not found[name]["nullable"]}
+    """List the columns that must not be NULL: zero or "" stands in them for "not known yet", but for `bot_id`."""
+    return {name for name in {*_FILLED, "bot_id"} if name in found and not found[name]["nullable"]}
 
 
 def _wrong_types(found: Mapping[str, Mapping[str, Any]], at: Location) -> list[str]:

@@ -198,6 +198,29 @@ def test_import_in_place_names_a_column_that_nobody_could_fill(call, tmp_path):
     assert file.read_bytes() == before
 
 
+def test_a_table_that_wants_a_bot_id_gets_one_or_nothing_is_placed(tmp_path, capsys):
+    file = tmp_path / "bot.db"
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute(
+            "CREATE TABLE trades (id INTEGER PRIMARY KEY, bot_id INTEGER NOT NULL, product_id TEXT NOT NULL, "
+            "side TEXT NOT NULL, size FLOAT NOT NULL, price FLOAT NOT NULL, order_id TEXT, status TEXT NOT NULL, "
+            "size_usd FLOAT, created_at DATETIME NOT NULL, filled_at DATETIME)"
+        )
+    database = ("--database", f"sqlite:///{file}")
+    assert main(["import", f"sqlite:///{file}", "--in-place", "--yes"]) == 0
+    capsys.readouterr()
+    place = ["place", "buy", "BTC-USD", "--quote-size", "25", "--yes", "--json", "--venue", "simulator", *database]
+    assert main(place) == 2
+    said = json.loads(capsys.readouterr().out)
+    assert (said["error"]["code"], said["error"]["kind"]) == (2, "usage")
+    assert "--bot-id" in said["error"]["remedy"]
+    assert main([*place, "--bot-id", "7"]) == 0
+    placed = json.loads(capsys.readouterr().out)["trade"]
+    with closing(sqlite3.connect(file)) as connection:
+        rows = connection.execute("SELECT bot_id, order_id, status FROM trades").fetchall()
+    assert rows == [(7, placed["order_id"], "completed")]
+
+
 @pytest.mark.parametrize(
     ("words", "code"),
     [
