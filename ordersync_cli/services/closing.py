@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from ordersync_cli.domain.orders import OrderStatus, Status
 from ordersync_cli.domain.view import TradeView
+from ordersync_cli.services import drift
 from ordersync_cli.services.differences import UNTIL_ACCEPTED
 from ordersync_cli.services.light import read_views
 from ordersync_cli.services.pass_report import Detail, Found, PassReport
@@ -14,7 +15,6 @@ from ordersync_cli.services.ports import StoredBreak, TradeFilter, Transaction
 from ordersync_cli.services.work import Work
 
 SETTLED_FEED = timedelta(seconds=30)  # a feed that was live this long should have told of it
-FEED_GRACE = 5.0  # seconds that a frame may be late
 
 
 def close_pass(work: Work, *, requests: int) -> PassReport:
@@ -112,9 +112,9 @@ def _sound_drift(transaction: Transaction, work: Work, at: datetime) -> None:
         w.role == "driving" and w.feed_state == "live" and at - w.feed_since > SETTLED_FEED
         for w in transaction.watchers.list()
     )
-    missed = [d for d in work.tally.drifted if d.settled or (live and d.age_seconds > FEED_GRACE)]
+    drift.said(transaction, work.mode)
+    missed, first = work.tally.drift.missed(live=live)
     if not missed:
         return
-    first = missed[0]
-    message = f"a pass repaired {len(missed)} trades that nobody had told of; the first: {first.key} ({first.what})"
+    message = f"a pass repaired {missed} trades that nobody had told of; the first: {first}"
     work.alarm(transaction, "drift_found", "warning", message, None)

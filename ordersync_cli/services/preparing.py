@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from ordersync_cli.clock import Chance, Clock
 from ordersync_cli.domain.orders import Source
 from ordersync_cli.services.contradictions import contradicted
+from ordersync_cli.services.drift import Drift, left_behind
 from ordersync_cli.services.dry_run import DryStore
 from ordersync_cli.services.looks import Looker
 from ordersync_cli.services.ports import Lane, Store, Venue
@@ -33,6 +34,7 @@ def prepare(
     """Prepare the work; a dry one reads the store and keeps nothing. ``explain`` costs time for each change."""
     with means.store.read() as transaction:
         known = {(b.kind, b.key): b for b in transaction.breaks.open()}
+        drift = Drift() if pulse.lease is None else left_behind(transaction, mode)
     at = means.clock.now()
     return Work(
         run_id=run_id,
@@ -44,7 +46,7 @@ def prepare(
         lane=lane,
         looker=Looker(means.venue, means.clock),
         pulse=pulse,
-        tally=Tally(now=at, known=known, explains=explain or dry),
+        tally=Tally(now=at, known=known, explains=explain or dry, drift=drift),
         mode=mode,
         started_at=at,
         lease=pulse.lease,

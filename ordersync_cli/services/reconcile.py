@@ -95,10 +95,10 @@ class Passes:
             return self._pass(self._work(run, None, wish), wish)
         held = lease or self._acquire(run)
         try:
-            self._start(run, held)
-            wish.started()
-            work = self._work(run, held, wish)
             try:
+                self._start(run, held)
+                wish.started()
+                work = self._work(run, held, wish)
                 with work.pulse.beating() if self.beating else nullcontext():
                     report = self._pass(work, wish)
             except BaseException as failure:

@@ -8,22 +8,13 @@ from datetime import datetime
 from ordersync_cli.domain.orders import Status
 from ordersync_cli.domain.trade import Change
 from ordersync_cli.services.differences import Difference, differences
+from ordersync_cli.services.drift import Drift
 from ordersync_cli.services.explain import explain_change
 from ordersync_cli.services.pass_report import Detail, Found
 from ordersync_cli.services.ports import StoredBreak, Transaction
 from ordersync_cli.services.record import Recorded
 
 INFO_FIRST = {"unknown_outcome": 300.0, "missing_fill": 600.0, "missing_at_venue": 300.0}  # seconds
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drift:
-    """A trade that a pass found wrong; ``settled``: its row had claimed to be final."""
-
-    key: str
-    what: str
-    age_seconds: float
-    settled: bool
 
 
 @dataclass(slots=True)
@@ -37,7 +28,7 @@ class Tally:
     details: dict[int, Detail] = field(default_factory=dict)
     found: dict[tuple[str, str], Found] = field(default_factory=dict)
     differed: set[int] = field(default_factory=set)
-    drifted: list[Drift] = field(default_factory=list)
+    drift: Drift = field(default_factory=Drift)
     explains: bool = False
     fills_added: int = 0
     adopted: list[str] = field(default_factory=list)  # order ids
@@ -113,10 +104,9 @@ class Tally:
         self.differed.add(trade_id)
         settled = change.was.status is not Status.PENDING
         age = (at - change.venue_time).total_seconds() if change.venue_time is not None else 0.0
-        if settled or age > 0:
-            kinds = ", ".join(d.kind for d in different)
-            key = change.now.order_id or change.after.request.client_order_id or str(trade_id)
-            self.drifted.append(Drift(key=key, what=kinds, age_seconds=age, settled=settled))
+        kinds = ", ".join(d.kind for d in different)
+        key = change.now.order_id or change.after.request.client_order_id or str(trade_id)
+        self.drift.add(f"{key} ({kinds})", age_seconds=age, settled=settled)
 
     def _of(self, change: Change, difference: Difference, at: datetime) -> Found:
         since = change.venue_time or change.now.filled_at

@@ -10,6 +10,7 @@ from ordersync_cli.clock import Chance, Clock
 from ordersync_cli.domain.observations import FillsSeen, Observation, OrderSeen
 from ordersync_cli.domain.orders import Source
 from ordersync_cli.domain.trade import Alarm, Change
+from ordersync_cli.services import drift
 from ordersync_cli.services.looks import Looked, Looker
 from ordersync_cli.services.pass_report import Found
 from ordersync_cli.services.ports import Lane, Lease, Quarantined, Store, Transaction, Venue
@@ -54,7 +55,7 @@ class Work:
         for chunk in chunks:
             with self.store.write() as transaction:
                 recorded = self.recorder.seen_in(transaction, chunk, source=self.source)
-                self.tally.took(transaction, recorded, self.clock.now())
+                self._count(transaction, recorded)
                 if then is not None and chunk is chunks[-1]:
                     then(transaction, recorded)
             changes += recorded.changes
@@ -67,10 +68,16 @@ class Work:
         with self.store.write() as transaction:
             by_trade = {k: list(v) for k, v in grouped.items()}
             recorded = self.recorder.about_in(transaction, by_trade, source=self.source)
-            self.tally.took(transaction, recorded, self.clock.now())
+            self._count(transaction, recorded)
             if then is not None:
                 then(transaction, recorded)
         return recorded
+
+    def _count(self, transaction: Transaction, recorded: Recorded) -> None:
+        before = (self.tally.drift.settled, self.tally.drift.late)
+        self.tally.took(transaction, recorded, self.clock.now())
+        if self.lease is not None and before != (self.tally.drift.settled, self.tally.drift.late):
+            drift.keep(transaction, self.mode, self.tally.drift)
 
     def looked(self, part: Looked) -> Recorded:
         """Commit one answered batch of look-ups, and sound the alarm for rows that cannot be read."""

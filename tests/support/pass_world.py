@@ -40,10 +40,12 @@ class Heard:
 class World:
     """Everything a pass needs; ``store`` is a real SQLite file unless another is given."""
 
-    def __init__(self, folder: Path | None = None, *, url: str | None = None) -> None:
-        self.clock = VirtualClock()
-        self.chance = SeededChance()
-        self.venue = FakeVenue(self.clock)
+    def __init__(
+        self, folder: Path | None = None, *, url: str | None = None, venue: FakeVenue | None = None, seed: int = 1
+    ) -> None:
+        self.venue = venue or FakeVenue(VirtualClock())
+        self.clock = self.venue.clock
+        self.chance = SeededChance(seed)
         self.url = url or f"sqlite:///{folder}/orders.db"
         self.store: Store = open_store(self.url, clock=self.clock, chance=self.chance)
         self.store.claim(self.venue.name, self.venue.portfolio_id)
