@@ -82,9 +82,8 @@ JOIN = (
         edits=(
             Edit(
                 DOMAIN + "standing.py",
-                "    if order.terminal is not None:\n        return order_status_of(order.terminal)",
-                "    if order.terminal is not None and order.open_word is None:\n"
-                "        return order_status_of(order.terminal)",
+                "    final = order.terminal is not None and order.final and (",
+                "    final = order.open_word is None and order.final and (",
             ),
         ),
         test=f"{TRAPS}::test_P08_a_stale_open_never_overwrites_filled",
@@ -115,9 +114,13 @@ JOIN = (
         name="fills-twice",
         rule="one execution counts once, whatever brought it",
         edits=(
-            Edit(DOMAIN + "merge.py", "        fills=union(a.fills, b.fills),", "        fills=(*a.fills, *b.fills),"),
+            Edit(
+                DOMAIN + "fills.py",
+                "    by_id = {fill.entry_id: fill for fill in a}\n",
+                "    if a and b:\n        return (*a, *b)\n    by_id = {fill.entry_id: fill for fill in a}\n",
+            ),
         ),
-        test="tests/unit/domain/test_laws.py::test_joining_states_is_commutative_associative_and_idempotent",
+        test="tests/unit/domain/test_fills.py::test_of_one_entry_id_the_newest_booking_counts_in_any_order",
     ),
     Mutation(
         name="cancelled-is-failed",
@@ -205,15 +208,11 @@ WATCHING = (
     ),
     Mutation(
         name="no-look-after-reconnect",
-        rule="what ended during a gap is fetched by id after the connect",
+        rule="what ended or was created during a gap is asked for after the connect",
         edits=(
-            Edit(
-                SERVICES + "hearing.py",
-                '    state.followed_up = True\n    ask_for_all(state, "reconnect")\n',
-                "    state.followed_up = True\n",
-            ),
+            Edit(SERVICES + "hearing.py", "    if state.followed_up:\n", "    if state.followed_up or state.plan:\n"),
         ),
-        test=f"{TRACK}::test_T21_orders_that_ended_while_the_feed_was_away_are_fetched_by_id_after_the_connect",
+        test=f"{TRACK}::test_T21_what_was_created_and_ended_while_the_feed_was_away_is_listed",
     ),
     Mutation(
         name="commits-wait-for-stdout",
