@@ -212,7 +212,7 @@ WATCHING = (
         edits=(
             Edit(SERVICES + "hearing.py", "    if state.followed_up:\n", "    if state.followed_up or state.plan:\n"),
         ),
-        test=f"{TRACK}::test_T21_what_was_created_and_ended_while_the_feed_was_away_is_listed",
+        test=f"{TRACK}::test_T21_orders_that_ended_while_the_feed_was_away_are_fetched_by_id_after_the_connect",
     ),
     Mutation(
         name="commits-wait-for-stdout",

@@ -52,6 +52,7 @@ class Weather:
     before: float = 0.0
     after: float = 0.0
     looks: float = 0.0
+    posts: float = 0.0  # of orders, beside the others
     outages: list[tuple[float, float, str]] = field(default_factory=list)
 
     def outage(self, now: float) -> str | None:
@@ -174,6 +175,8 @@ class Network:
             return outage
         draw = self.draws.random()
         weather = self.weather
+        if call.method == "POST" and self.draws.random() < weather.posts:
+            return self.draws.choice((*BEFORE, *AFTER, "late", "lost_after"))
         if draw < weather.before:
             return self.draws.choice(BEFORE)
         if draw < weather.before + weather.after:

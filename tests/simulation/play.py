@@ -74,6 +74,7 @@ class Player:
         made.host.clock.offset = story.skew
         weather = made.network.weather
         weather.before, weather.after, weather.looks = story.before, story.after, story.looks
+        weather.posts = story.posts
         weather.outages = list(story.outages)
         made.channel.weather.air = Air(**story.air)
         made.sink.failing = story.failing_sink
@@ -191,6 +192,9 @@ class Player:
             made.exchange.control.cancel_elsewhere(resting)
         made.exchange.moved()
         if story.recovery == "watch":
+            for program in made.programs.values():  # whose intervals may be "not from here"
+                made.stop(program)
+            made.run(2.0)
             made.watch("recovery", WatchPlan(light_every=30.0, deep_every=60.0))
         made.run(LAST_SCRIPTED)
 

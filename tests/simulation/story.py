@@ -61,6 +61,7 @@ class Story:
     before: float = 0.0
     after: float = 0.0
     looks: float = 0.0
+    posts: float = 0.0
     outages: list[tuple[float, float, str]] = field(default_factory=list)
     air: dict[str, float] = field(default_factory=dict)
     failing_sink: float = 0.0
@@ -125,6 +126,7 @@ def tell(seed: int, start: datetime) -> Story:
     story = Story(seed=seed, duration=draws.uniform(25.0, 60.0))
     grade = draws.choice((0.0, 0.02, 0.08, 0.2))
     story.before, story.after, story.looks = grade / 2, grade / 2, draws.choice((0.0, 0.05, 0.25))
+    story.posts = draws.choice((0.0, 0.2, 0.6))
     story.skew = draws.uniform(-40.0, 40.0) if draws.random() < 0.4 else 0.0
     story.fuse = draws.choice((0.0, 0.3, 0.6))
     story.failing_sink = draws.choice((0.0, 0.2, 0.5))

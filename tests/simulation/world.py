@@ -190,6 +190,7 @@ class World:
     def heal(self) -> None:
         """End every fault that the world makes."""
         self.network.weather.before = self.network.weather.after = self.network.weather.looks = 0.0
+        self.network.weather.posts = 0.0
         self.network.weather.outages = []
         self.channel.weather.air = Air()
         self.sink.failing = 0.0
