@@ -119,9 +119,9 @@ def verdict(error: BaseException, line: Sequence[str] = ()) -> Failure:
         case typer.Abort():
             return Failure(2, "declined", "Declined; nothing was done.")
         case Terminated():
-            return Failure(143, "terminated", "Terminated.")
+            return Failure(143, "terminated", " ".join(("Terminated.", *map(str, error.args))))
         case KeyboardInterrupt():
-            return Failure(130, "interrupted", "Interrupted.")
+            return Failure(130, "interrupted", " ".join(("Interrupted.", *map(str, error.args))))
         case BrokenPipeError() if reader_is_gone():
             return Failure(0, "reader_gone", "")
         case _:

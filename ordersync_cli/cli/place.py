@@ -177,12 +177,20 @@ def _may_place(run: Invocation, *, yes: bool, dry_run: bool) -> None:
 
 
 def _confirm(request: OrderRequest, worth: Decimal | None) -> None:
-    size = f"{request.base_size:f}" if request.base_size is not None else f"{request.quote_size:f} of quote"
+    money = request.product_id.rpartition("-")[2]
+    if request.base_size is not None:
+        what = f"{request.base_size:f} {request.product_id}"
+        about = f" (about {worth:.2f} {money})" if worth is not None else ""
+    else:
+        what, about = f"{request.product_id} for {request.quote_size:f} {money}", ""
     price = f" at {request.limit_price:f}" if request.limit_price is not None else ""
-    about = f" (about {worth:.2f})" if worth is not None else ""
     kind = request.order_type.value.lower().replace("_", "-")
-    question = f"{request.side.value} {size} {request.product_id}{price}, {kind} order{about}, real money?"
-    if not ask(question):
+    try:
+        agreed = ask(f"{request.side.value} {what}{price}, {kind} order{about}, real money?")
+    except KeyboardInterrupt as stop:
+        stop.args = ("Nothing was sent.",)
+        raise
+    if not agreed:
         raise Declined("Declined; nothing was sent.")
 
 

@@ -39,4 +39,8 @@ def ask(question: str) -> bool:
     """Ask on stderr; True only for a written yes. Check ``can_ask`` first."""
     sys.stderr.write(f"{question} [y/N] ")
     sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in {"y", "yes"}
+    try:
+        return sys.stdin.readline().strip().lower() in {"y", "yes"}
+    except KeyboardInterrupt:
+        sys.stderr.write("\n")  # what is said next has a line of its own
+        raise
