@@ -161,6 +161,8 @@ class Passes:
             LightPass(work=work, since=wish.since).run()
             if wish.adopt:
                 adopt_kept(work)
+            if self.venue.requests_made == before:
+                self.venue.offset()  # a run that had nothing to ask still tells of an outage, as its row does
         else:
             DeepPass(work=work, since=wish.since, adopt=wish.adopt, sample=self.audit_sample).run()
         return close_pass(work, requests=self.venue.requests_made - before)
