@@ -30,10 +30,8 @@ class Target:
         """Tell whether it was kept; None where nothing was measured."""
         if self.actual is None:
             return None
-        match self.bound:
-            case Bound.AT_MOST:
-                return self.actual <= self.target
-            case Bound.BELOW:
-                return self.actual < self.target
-            case Bound.AT_LEAST:
-                return self.actual >= self.target
+        if self.bound is Bound.AT_MOST:
+            return self.actual <= self.target
+        if self.bound is Bound.BELOW:
+            return self.actual < self.target
+        return self.actual >= self.target
