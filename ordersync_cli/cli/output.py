@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 SIMULATED = "SIMULATED: the venue is a simulator; no real order, no real money."
 
+LONGEST_WHOLE = 40  # characters of a cell that is never folded: an order id has 36
+
 
 class Output:
     """The two streams of one run. ``simulated`` marks every document; None until it is known."""
@@ -138,12 +140,17 @@ class Output:
         from rich.text import Text
 
         table = Table(box=SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False)
-        for column in columns:
-            table.add_column(Text(column), overflow="fold")
+        console, needed = self.console(), 0
+        for index, column in enumerate(columns):
+            widest = max((len(column), *(len(row[index]) for row in rows)))
+            # Ids, times and numbers stay in one piece, to be read and copied: a row too long goes over the edge.
+            table.add_column(Text(column), overflow="fold", no_wrap=widest <= LONGEST_WHOLE)
+            needed += min(widest, LONGEST_WHOLE) + 3
         for row in rows:
             table.add_row(*(Text(harmless(part)) for part in row))
         try:
-            self.console().print(table)
+            console.width = max(console.width, needed)
+            console.print(table, crop=False)
         except OSError as error:
             self._lost(error)
 
