@@ -11,6 +11,8 @@ from decimal import Decimal
 import pytest
 
 from ordersync_cli.clock import SystemClock
+from ordersync_cli.domain.break_kinds import BreakKind
+from ordersync_cli.domain.observations import AbsenceProven
 from ordersync_cli.domain.orders import Side, Source
 from ordersync_cli.errors import LeaseHeld
 from ordersync_cli.services.reconcile import Passes
@@ -94,8 +96,22 @@ def disagree(world: World) -> None:
         world.venue.fill(f"size-{n}", "0.5", "10", "0.1")
     world.venue.fill("late", "1", "10")
     world.venue.accept(world.request(), "tagged")
+    twice = world.placed("twice")
+    world.venue.accept(twice.request, "twice-too")
+    absent = world.intent()
+    proven = AbsenceProven(attempt=1, at=world.venue.now(), looks=())
+    world.recorder.about(absent.trade_id or 0, [proven], source=Source.RECONCILE)
+    world.venue.accept(absent.request, "appeared")
+    world.placed("odd")
+    world.venue.unreadable = {"odd"}
+    world.placed("extra")
+    world.venue.fill("extra", "0.5", "10")
+    world.venue.fill("extra", "0.5", "10")
+    world.venue.orders["extra"].figures = replace(world.venue.orders["extra"].figures, number_of_fills=1)
+    world.venue.end("extra", "FILLED")
 
 
+@pytest.mark.timeout(300)
 def test_a_thousand_trades_with_each_break_kind(world: World) -> None:
     """One deep pass names each correctly and repairs what can be repaired; the next finds nothing new."""
     agree_on_a_thousand(world)
@@ -119,9 +135,26 @@ def test_a_thousand_trades_with_each_break_kind(world: World) -> None:
         ("unknown_tagged_order", "tagged"): "open",
         ("missing_fill", "unlisted-fill"): "open",
         ("unknown_outcome", lost.request.client_order_id): "open",
+        ("duplicate", "twice"): "open",
+        ("absent_order_appeared", "appeared"): "open",
+        ("stale", "odd"): "open",
+        ("extra_fill", "extra"): "open",
+        **{(kind, "extra"): "repaired" for kind in ("status", "filled_size", "average_filled_price")},
     }
+    assert {kind for kind, _ in expected} == {kind.value for kind in BreakKind}, "every kind of the contract"
     assert found == expected
     assert (report.result, report.exit_code) == ("breaks", 10)
+    told = report.json()
+    assert {(b["kind"], b["order_id"], b["severity"]) for b in told["breaks"]} == {
+        (b.kind, b.order_id, b.severity) for b in report.breaks
+    }
+    assert all(
+        {"kind", "severity", "order_id", "trade_id", "stored", "venue", "repaired", "age_seconds"} <= set(b)
+        and b["repaired"] == (b["severity"] == "repaired")
+        and b["age_seconds"] >= 0
+        for b in told["breaks"]
+    )
+    assert all({"trade_id", "old_status", "new_status"} <= set(d) for d in told["details"].values())
     world.clock.advance(60)
     again = world.deep()
     still = {k for k, severity in expected.items() if severity == "open"}
