@@ -44,6 +44,7 @@ def alert_and_deliver(wiring: Wiring, *, reachable: bool | None, failure: Orders
 
 def measure(wiring: Wiring, path: Path) -> None:
     """Write the metrics file from what the store says; raises SettingsError where it cannot be written."""
+    from ordersync_cli.domain.break_kinds import BreakKind
     from ordersync_cli.notify.metrics import PassMetrics, write_metrics
     from ordersync_cli.services.ports import TradeFilter
 
@@ -51,7 +52,8 @@ def measure(wiring: Wiring, path: Path) -> None:
         last = {m: run for m in MODES if (run := transaction.runs.last(m)) is not None}
         good = {m: run for m in MODES if (run := transaction.runs.last(m, good=True)) is not None}
         pending = len(transaction.trades.views(TradeFilter(status="pending")))
-        breaks = Counter(b.kind for b in transaction.breaks.open() if b.severity == "open")
+        breaks = Counter({kind.value: 0 for kind in BreakKind})  # a series that is absent looks like one that is well
+        breaks.update(b.kind for b in transaction.breaks.open() if b.severity == "open")
     write_metrics(
         path,
         PassMetrics(

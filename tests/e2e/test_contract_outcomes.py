@@ -89,7 +89,9 @@ def test_T30_an_outage_with_nothing_pending_is_6_said_once_and_reading_goes_on(o
     assert (len(listed.document["trades"]), shown.document["trade"]["status"]) == (1, "completed")
     assert [run["exit_code"] for run in other.rows("SELECT exit_code FROM runs ORDER BY started_at")] == [6, 6, 6]
     assert len(other.rows()) == 1, "an order that could not be checked leaves no row"
-    assert other.run("reconcile").code == 0
+    metrics = other.folder / "ordersync.prom"
+    assert other.run("reconcile", "--metrics-file", str(metrics)).code == 0
+    assert 'ordersync_open_breaks{kind="missing_fill"} 0.0' in metrics.read_text()
 
 
 def test_P12_what_kill_9_left_is_made_whole(other: OtherStage) -> None:
