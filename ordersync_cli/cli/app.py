@@ -12,6 +12,7 @@ import typer
 from ordersync_cli import __version__
 from ordersync_cli.cli.lean import LeanCommand, LeanGroup
 from ordersync_cli.cli.options import REGISTRY, Command, Prepared, parser_of
+from ordersync_cli.config.catalogue import BY_NAME
 
 MODULES = {  # the word the user types -> the module in this package, in the order of the help
     "place": "place",
@@ -84,8 +85,17 @@ def build() -> typer.Typer:
         if group and group not in groups:
             groups[group] = typer.Typer(cls=LeanGroup, help=_GROUPS[group], no_args_is_help=True)
             app.add_typer(groups[group], name=group)
-        (groups[group] if group else app).command(word, cls=LeanCommand)(parser_of(registered))
+        (groups[group] if group else app).command(word, cls=LeanCommand, epilog=_without_option())(
+            parser_of(registered)
+        )
     return app
+
+
+def _without_option() -> str:
+    """Name the environment variables of what people set most and no option sets."""
+    names = ("requests_per_second", "webhook_url", "webhook_secret", "alert_urls", "api_key", "api_secret")
+    variables = ", ".join(BY_NAME[name].variable for name in names)
+    return f"Set without an option: {variables}. All settings: `ordersync config show`."
 
 
 def _version(asked: bool) -> None:
