@@ -68,20 +68,16 @@ def lower_bound(matched: int, audited: int, confidence: float = CONFIDENCE) -> f
     low, high = 0.0, matched / audited
     for _ in range(_STEPS):
         middle = (low + high) / 2.0
-        if _missed_at_most(audited - matched, audited, 1.0 - middle) < alpha:
+        if _missed_at_most(audited - matched, audited, middle) < alpha:
             low = middle
         else:
             high = middle
     return low
 
 
-def _missed_at_most(misses: int, count: int, rate: float) -> float:
-    """Probability of at most ``misses`` misses among ``count`` where each misses at ``rate``."""
-    if rate <= 0.0:
-        return 1.0
-    if rate >= 1.0:
-        return 1.0 if misses >= count else 0.0
-    log_rate, log_keep = math.log(rate), math.log1p(-rate)
+def _missed_at_most(misses: int, count: int, ratio: float) -> float:
+    """Probability of at most ``misses`` misses among ``count`` where each matches at ``ratio``, 0 < ratio < 1."""
+    log_rate, log_keep = math.log1p(-ratio), math.log(ratio)
     ways = math.lgamma(count + 1)
     terms = (
         ways - math.lgamma(k + 1) - math.lgamma(count - k + 1) + k * log_rate + (count - k) * log_keep

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ordersync_cli.domain.decimals import (
     EXACT,
+    MAX_PLACES,
     canonical,
     is_multiple,
     last_digit,
@@ -90,3 +91,11 @@ def test_grids() -> None:
     assert nearest_down(Decimal("1.239"), step) == Decimal("1.23")
     assert last_digit(Decimal("1.250")) == Decimal("0.01")
     assert last_digit(Decimal(1200)) == Decimal(1)
+
+
+def test_text_is_canonical_however_long_it_was_printed() -> None:
+    assert plain(Decimal("1." + "0" * MAX_PLACES)) == "1"
+    assert plain(Decimal("0E-100")) == "0"
+    assert plain(Decimal("-0.00")) == "0"
+    with pytest.raises(ValueError, match="finite"):
+        plain(Decimal("NaN"))
