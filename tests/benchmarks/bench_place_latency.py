@@ -64,6 +64,9 @@ def ours(venue: Exchange, folder: Path) -> list[float]:
         for _ in range(ORDERS):
             assert placing.place(Wanted(request=replace(BUY), wait=10.0)).outcome == "filled"
     filled = fill_times(venue)
+    while not recorder.committed.keys() <= filled.keys():  # List Fills lags behind
+        time.sleep(0.1)
+        filled = fill_times(venue)
     return [at - filled[order_id] for order_id, at in recorder.committed.items()]
 
 
