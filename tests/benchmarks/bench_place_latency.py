@@ -63,10 +63,7 @@ def ours(venue: Exchange, folder: Path) -> list[float]:
         )
         for _ in range(ORDERS):
             assert placing.place(Wanted(request=replace(BUY), wait=10.0)).outcome == "filled"
-    filled = fill_times(venue)
-    while not recorder.committed.keys() <= filled.keys():  # List Fills lags behind
-        time.sleep(0.1)
-        filled = fill_times(venue)
+    filled = fill_times(venue, set(recorder.committed))
     return [at - filled[order_id] for order_id, at in recorder.committed.items()]
 
 
@@ -87,12 +84,21 @@ def raw(venue: Exchange, folder: Path) -> list[float]:
             sql.execute("UPDATE trades SET status = 'completed' WHERE order_id = ?", (order_id,))
             committed[order_id] = time.time()
     sql.close()
-    filled = fill_times(venue)
+    filled = fill_times(venue, set(committed))
     return [at - filled[order_id] for order_id, at in committed.items()]
 
 
-def fill_times(venue: Exchange) -> dict[str, float]:
-    """Tell when the venue filled each order: the time of its last fill."""
+def fill_times(venue: Exchange, wanted: set[str]) -> dict[str, float]:
+    """Tell when the venue filled each order: the time of its last fill. List Fills lags, so it is asked again."""
+    while True:
+        times = listed_times(venue)
+        if wanted <= times.keys():
+            return times
+        time.sleep(0.1)
+
+
+def listed_times(venue: Exchange) -> dict[str, float]:
+    """Read every page of List Fills."""
     times: dict[str, float] = {}
     with sdk_client(venue.rest_url, venue.key_file) as client:
         cursor = ""
