@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ordersync_cli.store import postgres
 from ordersync_cli.store.budget import BURST, Bucket
 from ordersync_cli.store.faults import translated
+from ordersync_cli.store.sqlite import write_ahead
 from ordersync_cli.store.urls import Location
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class FileBucket:
         assert self._at.path is not None
         connection = sqlite3.connect(self._at.path, timeout=10, isolation_level=None, check_same_thread=False)
         try:
-            connection.execute("PRAGMA journal_mode=WAL")
+            write_ahead(connection)
             connection.execute("PRAGMA synchronous=OFF")
             connection.execute(
                 "CREATE TABLE IF NOT EXISTS budget "

@@ -17,6 +17,7 @@ from ordersync_cli.store.urls import Location
 BUSY_MS = 10_000
 LOOK_EVERY = 0.025  # seconds; PRAGMA data_version costs some 10 microseconds
 _IDLE_READERS = 4
+_SWITCHES = 20  # how often another writer may come first while a new file is turned to WAL
 
 
 def connect(path: Path, *, reading: bool = False, wal: bool = False) -> sqlite3.Connection:
@@ -31,7 +32,7 @@ def connect(path: Path, *, reading: bool = False, wal: bool = False) -> sqlite3.
     try:
         connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
         if wal:
-            connection.execute("PRAGMA journal_mode=WAL")
+            write_ahead(connection)
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
         if reading:
@@ -40,6 +41,25 @@ def connect(path: Path, *, reading: bool = False, wal: bool = False) -> sqlite3.
         connection.close()
         raise
     return connection
+
+
+def write_ahead(connection: sqlite3.Connection) -> None:
+    """Turn a file to WAL, waiting for whoever writes to it: the busy timeout does not cover this switch.
+
+    SQLite asks for the write lock while it already reads, and so refuses at once rather than wait
+    (it could be a deadlock). BEGIN EXCLUSIVE does wait, for as long as the busy timeout.
+    """
+    for _ in range(_SWITCHES):
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as problem:
+            if problem.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+            connection.execute("BEGIN EXCLUSIVE")
+            connection.execute("ROLLBACK")
+        else:
+            return
+    connection.execute("PRAGMA journal_mode=WAL")
 
 
 class SqliteDatabase:

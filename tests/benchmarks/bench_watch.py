@@ -28,7 +28,8 @@ from websockets.sync.client import connect
 
 from ordersync_cli.domain.statistics import spread
 from ordersync_cli.services.intake import Committed, Intake
-from tests.support.live_watch import Books, LiveWatch, within
+from tests.support.live_watch import Books, LiveWatch
+from tests.support.patience import within
 
 RATE = 50
 SECONDS = float(os.environ.get("BENCH_SECONDS", "10"))

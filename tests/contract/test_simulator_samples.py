@@ -14,7 +14,8 @@ import httpx
 import pytest
 
 from ordersync_cli.simulator.server import SimulatorServer
-from tests.support.simulator_server import eventually, listening, token
+from tests.support.patience import eventually
+from tests.support.simulator_server import listening, token
 from tests.support.simulator_world import API, limit, market, sdk_client
 
 _BESIDE = Path(__file__).resolve().parents[2].parent / "shared" / "samples"

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.patience import fast_enough
 from tests.support.stage import FILL_SOON, PLACE_PATH, Said, Stage
 
 BUY = ("buy", "BTC-USD", "--quote-size", "25")
@@ -65,7 +66,7 @@ def test_a_market_order_is_terminal_within_a_second_of_its_fill(stage: Stage) ->
     )
     trade = stage.place(*BUY).document["trade"]
     assert trade["status"] == "completed"
-    assert Decimal(trade["sync_latency_seconds"]) < 1
+    fast_enough(float(trade["sync_latency_seconds"]), 1, "fill to row")
 
 
 def test_the_first_look_is_within_100_ms_of_the_create_answer(stage: Stage) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from tests.support.simulator_server import eventually
+from tests.support.patience import eventually
 from tests.support.stage import FILL_SOON, Stage
 
 BUY = ("buy", "BTC-USD", "--quote-size", "25", "--no-wait")

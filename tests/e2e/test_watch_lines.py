@@ -9,12 +9,14 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic, sleep
+from typing import Any
 
 import pytest
 
 from ordersync_cli.simulator.server import SimulatorServer
-from tests.support.live_watch import Books, within
-from tests.support.watch_process import COMMAND, environment, run, watch_process
+from tests.support.live_watch import Books
+from tests.support.patience import in_time, within
+from tests.support.watch_process import COMMAND, WatchProcess, environment, run, watch_process
 
 TRADE_KEYS = [
     "trade_id", "bot_id", "product_id", "side", "order_type", "client_order_id", "order_id", "status",
@@ -56,14 +58,16 @@ def test_a_day_of_lines(books: Books, env: dict[str, str]) -> None:
         assert snapshot["pending"][0]["order_id"] == order_id
         watch.wait_for(5, type="feed", state="live")
         books.fill(order_id)
-        update = watch.wait_for(2, type="trade_status_update", status="completed")
+        update = watch.wait_for(5, type="trade_status_update", status="completed")
         assert list(update)[: len(UPDATE_KEYS)] == UPDATE_KEYS
-        assert (update["old_status"], update["source"], update["filled_size"]) == ("pending", "websocket", "1")
+        assert (update["old_status"], update["filled_size"]) == ("pending", "1")
         assert update["at"].endswith("Z")
-        (later,) = books.place()  # picked up without a restart
-        watch.wait_for(2, type="trade_status_update", order_id=later)
-        books.fill(later)
-        watch.wait_for(2, type="trade_status_update", order_id=later, status="completed")
+        brought_by = [update["source"]]
+        while "websocket" not in brought_by and len(brought_by) < 5:  # a look may come first, once in a while
+            brought_by.append(_filled_later(books, watch)["source"])
+        assert brought_by.pop() == "websocket"
+        assert set(brought_by) <= {"poll", "reconcile"}
+        _filled_later(books, watch)
         light = watch.wait_for(5, type="reconcile", mode="light")
         assert light["result"] in {"in_sync", "drift"}
         code, said = watch.end(signal.SIGTERM)
@@ -73,6 +77,14 @@ def test_a_day_of_lines(books: Books, env: dict[str, str]) -> None:
     assert len(ids) == len(set(ids))
 
 
+def _filled_later(books: Books, watch: WatchProcess) -> dict[str, Any]:
+    """Place one more, which is picked up without a restart, and fill it."""
+    (order_id,) = books.place()
+    watch.wait_for(5, type="trade_status_update", order_id=order_id)
+    books.fill(order_id)
+    return watch.wait_for(5, type="trade_status_update", order_id=order_id, status="completed")
+
+
 def test_ctrl_c_stops_cleanly_with_130(books: Books, env: dict[str, str]) -> None:
     books.place()
     with watch_process(env) as watch:
@@ -80,7 +92,7 @@ def test_ctrl_c_stops_cleanly_with_130(books: Books, env: dict[str, str]) -> Non
         began = monotonic()
         code, said = watch.end(signal.SIGINT)
     assert code == 130
-    assert monotonic() - began < 3.0
+    in_time(began, 3.0, "the end")
     assert "Traceback" not in said
     with books.store.read() as transaction:
         assert transaction.watchers.list() == []

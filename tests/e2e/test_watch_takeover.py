@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
-from time import monotonic
 
 import pytest
 
 from ordersync_cli.services.ports import Watcher
 from ordersync_cli.simulator.server import SimulatorServer
-from tests.support.live_watch import Books, within
+from tests.support.live_watch import Books
+from tests.support.patience import within
 from tests.support.watch_process import WatchProcess, environment, watch_process
 
 TAKE_OVER = 6.0
@@ -69,9 +69,7 @@ def test_T35_a_watcher_killed_while_50_orders_fill(
     within(5, lambda: any(line.get("status") == "completed" for line in first.lines))
     assert not books.done(*order_ids)
     first.process.kill()
-    began = monotonic()
     within(FINISHED, lambda: books.done(*order_ids), "the end of the job")
-    assert monotonic() - began < FINISHED
     assert roles(books)[second.process.pid] == "driving"
 
     truth = {o["order_id"]: o for o in server.control.ledger()["orders"]}

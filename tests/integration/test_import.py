@@ -26,6 +26,7 @@ from ordersync_cli.store.adopt import adopt_table
 from ordersync_cli.store.foreign_table import ForeignTable
 from ordersync_cli.store.upkeep import upgrade_location
 from ordersync_cli.store.urls import locate
+from tests.support.patience import in_time
 from tests.support.ready_store import ready_store
 
 STUCK = 300
@@ -318,7 +319,7 @@ def test_ten_thousand_rows_come_in_quickly(bot_url, store):
     fill_bot(bot_url, [bot_row(n) for n in range(1, 10_001)])
     began = SystemClock().monotonic()
     assert imported(bot_url, store).imported == 10_000
-    assert SystemClock().monotonic() - began < 20  # 2 s on a quiet machine
+    in_time(began, 20, "the import (2 s on a quiet machine)")
 
 
 def test_a_source_that_is_not_there_is_said_in_one_line(tmp_path):

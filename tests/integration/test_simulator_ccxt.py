@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ordersync_cli.simulator.server import SimulatorServer
-from tests.support.simulator_server import eventually
+from tests.support.patience import eventually
 
 ccxt = pytest.importorskip("ccxt")
 

@@ -16,7 +16,8 @@ from typing import Any
 from requests.exceptions import RequestException
 
 from ordersync_cli.simulator.server import SimulatorServer
-from tests.support.simulator_server import eventually, listening, token
+from tests.support.patience import eventually, in_time
+from tests.support.simulator_server import listening, token
 from tests.support.simulator_world import API, limit, market, sdk_client
 
 SERVE = """
@@ -63,7 +64,7 @@ def test_two_processes_show_one_exchange(tmp_path: Path) -> None:
             order_id = answer["success_response"]["order_id"]
             assert there.get(f"{API}/orders/historical/{order_id}")["order"]["client_order_id"] == "one"
             eventually(listener.orders)
-            assert time.monotonic() - placed < 0.5
+            in_time(placed, 0.5, "the news of an order of the other process")
             eventually(lambda: any(order["status"] == "FILLED" for order in listener.orders()))
             assert listener.orders()[0]["status"] == "PENDING"
 

@@ -17,7 +17,8 @@ from coinbase.rest import RESTClient
 from requests.exceptions import HTTPError
 
 from ordersync_cli.simulator.server import SimulatorServer
-from tests.support.simulator_server import eventually, token
+from tests.support.patience import eventually
+from tests.support.simulator_server import token
 from tests.support.simulator_world import API, limit, market, sdk_client
 
 

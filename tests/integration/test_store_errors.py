@@ -76,6 +76,22 @@ class TestSqlite:
         nothing_written(store)
         assert add(store, intent()) == 1
 
+    def test_T36_a_new_file_that_another_process_writes_to_is_waited_for(self, tmp_path, place) -> None:
+        """Two commands at once on a fresh store: one may find the other's migration check under way."""
+        path = tmp_path / "new.db"
+        other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        other.execute("CREATE TABLE t (a)")
+        other.execute("BEGIN IMMEDIATE")
+        ending = threading.Timer(0.2, other.execute, ["ROLLBACK"])
+        ending.start()
+
+        connection = sqlite.connect(path, wal=True)
+
+        ending.join()
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        connection.close()
+        other.close()
+
     def test_T36_reading_goes_on_while_another_program_writes(self, place) -> None:
         store = place.open()
         add(store, intent())

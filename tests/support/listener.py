@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.support.patience import TooSlow
+
 
 @dataclass
 class Received:
@@ -42,7 +44,8 @@ class Listener:
 
     def wait_for(self, count: int, timeout: float = 10.0) -> list[Received]:
         with self.came:
-            assert self.came.wait_for(lambda: len(self.got) >= count, timeout), f"{len(self.got)} of {count} came"
+            if not self.came.wait_for(lambda: len(self.got) >= count, timeout):
+                raise TooSlow(f"{len(self.got)} of {count} came")
             return list(self.got)
 
     @property

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
-from time import monotonic, sleep
 from typing import Any
 
 from ordersync_cli.clock import SystemChance, SystemClock
@@ -188,12 +187,3 @@ def live_watch(books: Books, **plan: Any) -> Iterator[LiveWatch]:
         yield watch
     finally:
         watch.stop()
-
-
-def within(seconds: float, check: Any, what: str = "it") -> float:
-    """Wait until it is true; returns the seconds that took, or fails."""
-    began = monotonic()
-    while not check():
-        assert monotonic() - began < seconds, f"{what} did not come within {seconds} s"
-        sleep(0.005)
-    return monotonic() - began

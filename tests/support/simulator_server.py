@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from time import monotonic, sleep
 from typing import Any
 
 import jwt
@@ -15,17 +14,6 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
-
-
-def eventually(check: Callable[[], Any], seconds: float = 5.0) -> Any:
-    """Return the first true answer of `check`, or fail."""
-    deadline = monotonic() + seconds
-    while True:
-        answer = check()
-        if answer:
-            return answer
-        assert monotonic() < deadline, "it never came"
-        sleep(0.01)
 
 
 def token(key_file: Path | str, now: float, *, seconds: int = 120, **changes: Any) -> str:

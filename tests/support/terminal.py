@@ -11,6 +11,7 @@ from typing import Any
 import pexpect
 import pyte
 
+from tests.support.patience import TooSlow
 from tests.support.watch_process import COMMAND
 
 ALTERNATE_ON, ALTERNATE_OFF = b"\x1b[?1049h", b"\x1b[?1049l"
@@ -48,7 +49,8 @@ class Terminal:
         """Read until the screen is so; returns it."""
         ends = monotonic() + seconds
         while not check(self.text):
-            assert monotonic() < ends, f"the screen never became so:\n{self.text}"
+            if monotonic() >= ends:
+                raise TooSlow(f"the screen never became so:\n{self.text}")
             self.read(0.1)
         return self.text
 

@@ -21,6 +21,7 @@ from ordersync_cli.venue import key_source, open_venue
 from ordersync_cli.venue.rest import RestVenue, Tuning
 from ordersync_cli.venue.retries import Retries
 from ordersync_cli.venue.transport import Timeouts
+from tests.support.patience import TooSlow
 
 KEY_NAME = "organizations/11111111-2222-3333-4444-555555555555/apiKeys/66666666-7777-8888-9999-000000000000"
 
@@ -70,7 +71,8 @@ class OpenInbox:
             return len(fitting) >= count
 
         with self._came:
-            assert self._came.wait_for(enough, seconds), f"only {len(fitting)} came: {self.messages[-5:]}"
+            if not self._came.wait_for(enough, seconds):
+                raise TooSlow(f"only {len(fitting)} came: {self.messages[-5:]}")
             return fitting[count - 1]
 
     def of(self, kind: type) -> list[Any]:

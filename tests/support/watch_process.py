@@ -15,6 +15,7 @@ from time import monotonic
 from typing import Any
 
 from ordersync_cli.simulator.server import SimulatorServer
+from tests.support.patience import TooSlow
 
 COMMAND = (sys.executable, "-m", "ordersync_cli")
 
@@ -67,7 +68,7 @@ class WatchProcess:
                 self._fresh.get(timeout=0.05)
             except queue.Empty:
                 continue
-        raise AssertionError(f"no line {wanted} within {seconds} s among {self.lines[-5:]}")
+        raise TooSlow(f"no line {wanted} within {seconds} s among {self.lines[-5:]}")
 
     def of(self, kind: str) -> list[dict[str, Any]]:
         return [line for line in self.lines if line["type"] == kind]
