@@ -103,7 +103,7 @@ def _plain(value: Any, leave_out: tuple[str, ...] = ()) -> dict[str, Any]:
     for name in _names(type(value)):
         content = getattr(value, name)
         if content is not None and content is not False and name not in leave_out:
-            found[name] = _atom(content)
+            found[name] = _WRITERS.get(type(content), _atom)(content)
     return found
 
 
@@ -115,17 +115,32 @@ def _names(kind: type) -> tuple[str, ...]:
     return found
 
 
+def _moment(value: datetime) -> str:
+    return (value if value.tzinfo is UTC else value.astimezone(UTC)).isoformat("T", "microseconds")
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+# By exact type: a row of registers is written with each frame of the feed.
+_WRITERS: dict[type, Callable[[Any], Any]] = {
+    str: _same,
+    int: _same,
+    bool: _same,
+    Decimal: plain,
+    datetime: _moment,
+    KeyedWord: _plain,
+    KeyedFigures: _plain,
+    Figures: _plain,
+}
+
+
 def _atom(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return plain(value)
-    if isinstance(value, datetime):
-        return (value if value.tzinfo is UTC else value.astimezone(UTC)).isoformat(timespec="microseconds")
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, tuple):
-        return [_atom(item) for item in value]
-    if isinstance(value, str | int | bool):
-        return value
+        return [_WRITERS.get(type(item), _atom)(item) for item in value]
     return _plain(value)
 
 

@@ -47,7 +47,11 @@ def canonical(value: Decimal) -> Decimal:
         return ZERO
     if value.adjusted() >= MAX_PLACES:
         raise ValueError("number out of range")
-    if _exponent(value) < -2 * MAX_PLACES:
+    _, digits, exponent = value.as_tuple()
+    assert isinstance(exponent, int)  # finite
+    if exponent == 0 or (-MAX_PLACES <= exponent < 0 and digits[-1]):
+        return value  # it is canonical already, as nearly every number of a venue is
+    if exponent < -2 * MAX_PLACES:
         raise ValueError("number has too many decimal places")
     stripped = EXACT.normalize(value)
     if _exponent(stripped) < -MAX_PLACES:

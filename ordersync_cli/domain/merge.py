@@ -8,7 +8,6 @@ already stored before it decides: that would not be a join.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -27,17 +26,24 @@ LONG_AGO = datetime.min.replace(tzinfo=UTC)
 def join(a: Trade, b: Trade) -> Trade:
     """Join two states of one trade (same request); the facts fixed at its start are a's."""
     newest = max(a, b, key=_attempt_key)
-    return replace(
-        a,
+    return Trade(
+        request=a.request,
+        created_at=a.created_at,
+        trade_id=a.trade_id,
+        origin=a.origin,
         attempts=newest.attempts,
         attempt_at=newest.attempt_at,
         not_after=newest.not_after,
-        submitted_at=newest.submitted_at,
         verdict=_largest(a.verdict, b.verdict, _verdict_key),
         cancel=_largest(a.cancel, b.cancel, cancel_key),
         settled=_largest(a.settled, b.settled, _settled_key),
         orders=join_orders(a.orders, b.orders),
+        source=a.source,
+        submitted_at=newest.submitted_at,
+        accepted_at=a.accepted_at,
+        updated_at=a.updated_at,
         confirmed_at=latest(a.confirmed_at, b.confirmed_at),
+        sync_latency_seconds=a.sync_latency_seconds,
     )
 
 
@@ -69,8 +75,8 @@ def join_order(a: VenueOrder, b: VenueOrder) -> VenueOrder:
         term_at=earliest(a.term_at, b.term_at),
         open_word=_largest(a.open_word, b.open_word, _word_key),
         raw=_largest(a.raw, b.raw, _word_key),
-        figures=_largest(a.figures, b.figures, figures_key),
-        rest_figures=_largest(a.rest_figures, b.rest_figures, rest_key),
+        figures=_largest(a.figures, b.figures, figures_key, _figures_begin),
+        rest_figures=_largest(a.rest_figures, b.rest_figures, rest_key, _rest_begin),
         final=a.final or b.final,
         fills=union(a.fills, b.fills),
         fills_read=latest(a.fills_read, b.fills_read),
@@ -114,19 +120,21 @@ def figures_text(figures: Figures) -> str:
 
 def figures_key(keyed: KeyedFigures) -> tuple[Any, ...]:
     """Rank figure groups: the venue's totals only grow, whatever the time of the look."""
-    return (
-        keyed.figures.filled_size,
-        keyed.figures.number_of_fills,
-        keyed.terminal,
-        keyed.channel,
-        keyed.as_of,
-        figures_text(keyed.figures),
-    )
+    return (*_figures_begin(keyed), figures_text(keyed.figures))
+
+
+def _figures_begin(keyed: KeyedFigures) -> tuple[Any, ...]:
+    figures = keyed.figures
+    return (figures.filled_size, figures.number_of_fills, keyed.terminal, keyed.channel, keyed.as_of)
 
 
 def rest_key(keyed: KeyedFigures) -> tuple[Any, ...]:
     """Rank REST figures: the newest, wherever a reversal has lowered the totals."""
-    return (keyed.as_of, figures_text(keyed.figures), keyed.terminal, keyed.channel)
+    return (*_rest_begin(keyed), figures_text(keyed.figures), keyed.terminal, keyed.channel)
+
+
+def _rest_begin(keyed: KeyedFigures) -> tuple[Any, ...]:
+    return (keyed.as_of,)
 
 
 def cancel_key(cancel: CancelSeen) -> tuple[Any, ...]:
@@ -183,9 +191,12 @@ def _reason_key(pair: tuple[str | None, datetime | None]) -> tuple[Any, ...]:
     return (as_of or LONG_AGO, reason or "")
 
 
-def _largest(a: T | None, b: T | None, key: Callable[[T], Any]) -> T | None:
+def _largest(a: T | None, b: T | None, key: Callable[[T], Any], begin: Callable[[T], Any] | None = None) -> T | None:
+    """Choose by key; ``begin`` is the cheap first part of it, which mostly decides alone."""
     if a is None or b is None:
         return b if a is None else a
+    if begin is not None and (left := begin(a)) != (right := begin(b)):
+        return a if left > right else b
     return max(a, b, key=key)
 
 

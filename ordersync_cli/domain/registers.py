@@ -46,14 +46,12 @@ def fragment(trade: Trade, observation: Observation) -> Trade | None:
     Depends on facts fixed at the start of the trade only, never on its registers. ValueError
     for a settlement by an unknown word.
     """
-    empty = Trade(request=trade.request, created_at=trade.created_at, origin=trade.origin)
+    if isinstance(observation, OrderSeen | FillsSeen):
+        told = sighting(trade, observation) if isinstance(observation, OrderSeen) else _listing(observation)
+        order = _named(trade, told)
+        return None if order is None else _empty(trade, order)
+    empty = _empty(trade)
     match observation:
-        case OrderSeen():
-            order = _named(trade, sighting(trade, observation))
-            return replace(empty, orders=(order,)) if order else None
-        case FillsSeen():
-            order = _named(trade, _listing(observation))
-            return replace(empty, orders=(order,)) if order else None
         case PlaceAnswer():
             return _answered(empty, observation)
         case CancelSeen():
@@ -63,6 +61,10 @@ def fragment(trade: Trade, observation: Observation) -> Trade | None:
     if observation.word not in SETTLED_WORDS:
         raise ValueError(f"not a word to settle a trade by: {observation.word!r}")
     return replace(empty, settled=observation)
+
+
+def _empty(trade: Trade, *orders: VenueOrder) -> Trade:
+    return Trade(request=trade.request, created_at=trade.created_at, origin=trade.origin, orders=orders)
 
 
 def sighting(trade: Trade, seen: OrderSeen) -> VenueOrder:

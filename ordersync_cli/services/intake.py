@@ -115,6 +115,8 @@ class Intake:
 
     def _is_quiet(self, held: Held, seen: OrderSeen) -> bool:
         """Tell whether it tells nothing new; what was quiet before is so again while the trade is the same."""
+        if plainly_new(held, seen):
+            return False
         said = replace(seen, as_of=held.trade.created_at, position=0)
         known = self._repeated.get(seen.order_id)
         if known is not None and known[0] is held.trade and known[1] == said:
@@ -139,14 +141,18 @@ class Intake:
         return None if self._quiet_since is None else self._quiet_since + QUIET_EVERY
 
 
-def tells_nothing_new(held: Held, seen: OrderSeen) -> bool:
-    """Tell whether an observation only confirms what is held: nothing but its time is newer.
+def plainly_new(held: Held, seen: OrderSeen) -> bool:
+    """Tell at a glance what needs no join to be news: most frames.
 
     Of an ended order the time matters too: the second look that proves zero is one.
     """
-    if held.standing.terminal or seen.order_id != held.order_id:
-        return False
-    if seen.word != held.standing.venue_status or (seen.figures and seen.figures != held.standing.figures):
-        return False  # what is plainly new is not joined twice
+    standing = held.standing
+    if standing.terminal or seen.order_id != held.order_id or seen.word != standing.venue_status:
+        return True
+    return seen.figures is not None and seen.figures != standing.figures
+
+
+def tells_nothing_new(held: Held, seen: OrderSeen) -> bool:
+    """Tell whether an observation only confirms what is held: nothing but its time is newer."""
     change = observe(held.trade, seen, source=Source.POLL, at=seen.as_of)
     return not change.alarms and (change.timestamps_only or not change.changed)

@@ -65,10 +65,10 @@ class Recorder:
     ) -> Recorded:
         """Record inside a transaction that the caller commits (with a watermark, say)."""
         owners = self._owners(transaction, observations)
-        external = [o for o in observations if _owner(owners, o) is None]
+        external = [o for o in observations if o.order_id not in owners]
         grouped: dict[int, list[Observation]] = {}
         for observation in observations:
-            trade_id = _owner(owners, observation)
+            trade_id = owners.get(observation.order_id)
             if trade_id is not None:
                 grouped.setdefault(trade_id, []).append(observation)
         recorded = self._apply(transaction, grouped, source)
@@ -96,12 +96,14 @@ class Recorder:
         return self._apply(transaction, grouped, source)
 
     def _owners(self, transaction: Transaction, observations: Sequence[OrderSeen | FillsSeen]) -> dict[str, int]:
-        order_ids = {o.order_id for o in observations}
-        client_ids = {o.client_order_id for o in observations if isinstance(o, OrderSeen) and o.client_order_id}
-        owners = transaction.trades.ids_of(order_ids, client_ids)
-        for seen in observations:  # fills carry no client order id: the sight beside them tells whose they are
-            if isinstance(seen, OrderSeen) and seen.client_order_id in owners:
-                owners.setdefault(seen.order_id, owners[seen.client_order_id])
+        owners = transaction.trades.ids_of({o.order_id for o in observations})
+        new = [o for o in observations if isinstance(o, OrderSeen) and o.client_order_id and o.order_id not in owners]
+        if not new:
+            return owners
+        by_client = transaction.trades.ids_of((), {o.client_order_id for o in new if o.client_order_id})
+        for seen in new:  # fills carry no client order id: the sight beside them tells whose they are
+            if seen.client_order_id in by_client:
+                owners.setdefault(seen.order_id, by_client[seen.client_order_id])
         return owners
 
     def _apply(self, transaction: Transaction, grouped: dict[int, list[Observation]], source: Source) -> Recorded:
@@ -128,15 +130,6 @@ class Recorder:
         alarms = [alarm for change in changes for alarm in change.alarms]
         self.announce(transaction, alarms, events)
         return Recorded(changes=tuple(changes), events=tuple(events))
-
-
-def _owner(owners: dict[str, int], observation: Observation) -> int | None:
-    if isinstance(observation, OrderSeen):
-        by_order = owners.get(observation.order_id)
-        if by_order is not None:
-            return by_order
-        return owners.get(observation.client_order_id) if observation.client_order_id else None
-    return owners.get(observation.order_id) if isinstance(observation, FillsSeen) else None
 
 
 def is_news(event: TradeEvent) -> bool:

@@ -26,6 +26,8 @@ class Context:
     never_null: frozenset[str] = frozenset()
     # of each trade loaded: status and filled_at as they stand in its row
     own_words: dict[int, tuple[str | None, Any]] = field(default_factory=dict)
+    # of each trade loaded: the order id in its row
+    named: dict[int, str | None] = field(default_factory=dict)
     # trades whose venue order was made from a bot's row (or an external order) and is not stored
     unstored: set[int] = field(default_factory=set)
     told: list[tuple[TradeEvent, bool]] = field(default_factory=list)  # in order; True: announced

@@ -32,19 +32,21 @@ _PUT_CLAIM = (
     f"ON CONFLICT (order_id, trade_id) DO UPDATE SET {_UPDATED}"
 )
 
+_REMEMBERED = 1_000  # texts of registers; the same text always reads as the same order
+_read: dict[str, VenueOrder] = {}
+
 
 def registers_of(sql: Sql, trade_ids: Sequence[int]) -> dict[int, tuple[VenueOrder, ...]]:
     """Load the venue orders of trades with their fills, by order id."""
     text = (
-        f"SELECT trade_id, order_id, registers FROM venue_orders WHERE {sql.among('trade_id')} "
-        "ORDER BY trade_id, order_id"
+        "SELECT trade_id, order_id, registers, EXISTS (SELECT 1 FROM fills f WHERE f.order_id = v.order_id) "
+        f"FROM venue_orders v WHERE {sql.among('trade_id')} ORDER BY trade_id, order_id"
     )
     rows = sql.rows(text, (sql.values.several(trade_ids),))
-    fills = fills_of(sql, {order_id for _, order_id, _ in rows})
+    fills = fills_of(sql, {order_id for _, order_id, _, has_fills in rows if has_fills})
     found: dict[int, list[VenueOrder]] = {}
-    for trade_id, order_id, registers in rows:
-        order = replace(codec.load_order(registers), fills=fills.get(order_id, ()))
-        found.setdefault(trade_id, []).append(order)
+    for trade_id, order_id, registers, _ in rows:
+        found.setdefault(trade_id, []).append(_order(registers, fills.get(order_id, ())))
     return {trade_id: tuple(orders) for trade_id, orders in found.items()}
 
 
@@ -56,9 +58,7 @@ def external_of(sql: Sql, order_ids: Sequence[str], *, lock: bool = False) -> di
     )
     rows = sql.rows(text + (sql.for_update if lock else ""), (sql.values.several(order_ids),))
     fills = fills_of(sql, {order_id for order_id, _ in rows})
-    return {
-        order_id: replace(codec.load_order(registers), fills=fills.get(order_id, ())) for order_id, registers in rows
-    }
+    return {order_id: _order(registers, fills.get(order_id, ())) for order_id, registers in rows}
 
 
 def fills_of(sql: Sql, order_ids: Iterable[str]) -> dict[str, tuple[Fill, ...]]:
@@ -115,8 +115,22 @@ def put_external(sql: Sql, orders: Iterable[VenueOrder], at: datetime) -> None:
     sql.many(text, [_order_row(order, None, now, mismatch=False) for order in orders])
 
 
+def _order(registers: str, fills: tuple[Fill, ...]) -> VenueOrder:
+    """Read an order from its text: what this process wrote itself, it need not parse again."""
+    order = _read.get(registers) or _remembered(registers, codec.load_order(registers))
+    return replace(order, fills=fills) if fills else order
+
+
+def _remembered(registers: str, order: VenueOrder) -> VenueOrder:
+    if len(_read) >= _REMEMBERED:
+        _read.clear()
+    _read[registers] = order
+    return order
+
+
 def _order_row(order: VenueOrder, trade_id: int | None, now: Any, *, mismatch: bool) -> tuple[Any, ...]:
     registers = codec.dump_order(order)
+    _remembered(registers, replace(order, fills=()) if order.fills else order)
     return (
         order.order_id,
         trade_id,

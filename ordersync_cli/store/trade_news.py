@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ordersync_cli.domain.orders import Origin
 from ordersync_cli.services.ports import TradeEvent
@@ -21,11 +21,26 @@ _SECOND = Decimal(1_000_000)
 
 
 def event_of(
-    context: Context, trade: Trade, standing: Standing, kind: str, *, seen_at: datetime, at: datetime
+    context: Context,
+    trade: Trade,
+    standing: Standing,
+    kind: str,
+    *,
+    seen_at: datetime,
+    at: datetime,
+    moved: Mapping[str, Any] | None = None,
 ) -> TradeEvent:
-    """Tell where a trade stands, as the event of its first row or of an attempt."""
+    """Tell where a trade stands, as the event of its first row, of an attempt, or of what ``moved`` it."""
     assert trade.trade_id is not None
     figures = standing.figures
+    told = {
+        "old_status": None,
+        "status": standing.status.value,
+        "source": trade.source.value,
+        "venue_time": None,
+        "latency_seconds": None,
+        **(moved or {}),
+    }
     return TradeEvent(
         event_id=context.chance.uuid(),
         trade_id=trade.trade_id,
@@ -33,18 +48,14 @@ def event_of(
         order_id=standing.order_id,
         client_order_id=trade.request.client_order_id,
         kind=kind,
-        old_status=None,
-        status=standing.status.value,
         order_status=standing.order_status.value,
         venue_status=standing.venue_status,
         filled_size=figures.filled_size if figures else None,
         average_filled_price=figures.average_filled_price if figures else None,
         filled_at=standing.filled_at,
-        source=trade.source.value,
-        venue_time=None,
         seen_at=seen_at,
         committed_at=at,
-        latency_seconds=None,
+        **told,
     )
 
 
@@ -52,18 +63,17 @@ def change_event(context: Context, change: Change, trade: Trade, at: datetime, l
     """Tell what a change did; ``latency`` in seconds, marked where the clocks contradict each other."""
     word, _ = context.own_words.get(trade.trade_id or 0, (None, None))
     bots_own = trade.trade_id in context.unstored and word is not None
-    event = event_of(context, trade, change.now, _kind(change), seen_at=change.seen_at, at=at)
-    suspect = latency is not None and latency < 0
     kept = kept_word(context, trade, change.now)
-    return replace(
-        event,
-        status=event.status if kept is None else read_status(kept[0]),
-        old_status=read_status(word) if bots_own else change.was.status.value,
-        source=change.source.value,
-        venue_time=change.venue_time,
-        latency_seconds=latency,
-        detail="clock_suspect: the venue's time is after the commit" if suspect else None,
-    )
+    suspect = latency is not None and latency < 0
+    moved = {
+        "status": change.now.status.value if kept is None else read_status(kept[0]),
+        "old_status": read_status(word) if bots_own else change.was.status.value,
+        "source": change.source.value,
+        "venue_time": change.venue_time,
+        "latency_seconds": latency,
+        "detail": "clock_suspect: the venue's time is after the commit" if suspect else None,
+    }
+    return event_of(context, trade, change.now, _kind(change), seen_at=change.seen_at, at=at, moved=moved)
 
 
 def latency_of(change: Change, committed_at: datetime, offset: ClockOffset | None = None) -> Decimal | None:

@@ -28,20 +28,22 @@ class TradeReads:
         """Find which trade claims each id: its row first, then the registers, the oldest trade first."""
         sql = self._sql
         found: dict[str, int] = {}
-        orders, clients = sorted(set(order_ids)), sorted(set(client_order_ids))
+        orders, clients = set(order_ids), sorted(set(client_order_ids))
         if clients:
             text = f"SELECT client_order_id, id FROM trades WHERE {sql.among('client_order_id')}"
             found.update(sql.rows(text, (sql.values.several(clients),)))
         if orders:
-            several = (sql.values.several(orders),)
-            claims = (
+            # the index on order_id is partial, hence its own words
+            text = f"SELECT order_id, id FROM trades WHERE {sql.among('order_id')} AND order_id <> ''"
+            in_rows: dict[str, int] = dict(sql.rows(text, (sql.values.several(sorted(orders)),)))
+            found.update(in_rows)
+            orders -= in_rows.keys()
+        if orders:
+            text = (
                 "SELECT v.order_id, v.trade_id FROM venue_orders v JOIN trades t ON t.id = v.trade_id "
                 f"WHERE {sql.among('v.order_id')} AND NOT v.mismatch ORDER BY v.trade_id DESC"
             )
-            found.update(sql.rows(claims, several))
-            # the index on order_id is partial, hence its own words
-            text = f"SELECT order_id, id FROM trades WHERE {sql.among('order_id')} AND order_id <> ''"
-            found.update(sql.rows(text, several))
+            found.update(sql.rows(text, (sql.values.several(sorted(orders)),)))
         return found
 
     def load(self, trade_ids: Iterable[int], *, lock: bool = True) -> dict[int, Trade]:
@@ -65,6 +67,7 @@ class TradeReads:
             if trade is not None:
                 trades[row["id"]] = trade
                 self._context.own_words[row["id"]] = (row["status"], row["filled_at"])
+                self._context.named[row["id"]] = row["order_id"]
         return trades
 
     def _orders_of(self, rows: Sequence[dict[str, Any]]) -> dict[int, tuple[VenueOrder, ...]]:

@@ -66,20 +66,15 @@ class TradeRows:
         A reused client order id is answered with the old order's id (trap T13): until the order
         has been compared, two trades name it, and the row that had it first keeps it.
         """
-        wanted: dict[str, int | None] = {}
-        taken: set[int | None] = set()
-        for final in finals:
-            order_id, trade_id = final.standing.order_id, final.trade.trade_id
-            if order_id is None:
-                continue
-            if wanted.setdefault(order_id, trade_id) != trade_id:
-                taken.add(trade_id)
-        if wanted:
+        wants = [(f.standing.order_id, f.trade.trade_id) for f in finals if f.standing.order_id is not None]
+        named = self._context.named
+        owners = {order_id: trade_id for order_id, trade_id in wants if named.get(trade_id or 0) == order_id}
+        asked = sorted({order_id for order_id, _ in wants} - owners.keys())
+        if asked:
             # the index on order_id is partial, hence its own words
             text = f"SELECT order_id, id FROM trades WHERE {self._sql.among('order_id')} AND order_id <> ''"
-            rows = self._sql.rows(text, (self._sql.values.several(sorted(wanted)),))
-            taken.update(wanted[order_id] for order_id, owner in rows if owner != wanted[order_id])
-        return taken
+            owners.update(self._sql.rows(text, (self._sql.values.several(asked),)))
+        return {trade_id for order_id, trade_id in wants if owners.setdefault(order_id, trade_id) != trade_id}
 
 
 def kept_word(context: Context, trade: Trade, standing: Standing) -> tuple[str, Any] | None:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from ordersync_cli.domain.decimals import parse, plain
 
 _USUAL = 40  # digits before or after the point, of any amount that a venue prints
+_OUR_WIDTH, _UTC = 26, "+00:00"  # YYYY-MM-DD HH:MM:SS.ffffff
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECONDS_FROM = 1e11  # as seconds that would be the year 5138
 
@@ -87,11 +88,20 @@ class SqliteValues:
 
     def time(self, moment: datetime | None) -> str | None:
         """Write ``YYYY-MM-DD HH:MM:SS.ffffff``, which is also what SQLAlchemy's DateTime reads."""
-        return None if moment is None else utc(moment).isoformat(" ", "microseconds")[:26]
+        if moment is None:
+            return None
+        return (moment if moment.tzinfo is UTC else utc(moment)).isoformat(" ", "microseconds")[:26]
 
     def moment(self, stored: Any) -> datetime | None:
         """Read a time of ours, or one that another program wrote."""
-        return None if stored is None else lenient_time(stored)
+        if stored is None:
+            return None
+        if type(stored) is str and len(stored) == _OUR_WIDTH:
+            try:
+                return datetime.fromisoformat(stored + _UTC)  # ours: there is nothing to be lenient about
+            except ValueError:
+                pass
+        return lenient_time(stored)
 
     def decimal(self, number: Decimal | None) -> str | None:
         """Write canonical text."""

@@ -8,7 +8,15 @@ from decimal import Decimal
 
 import pytest
 
-from ordersync_cli.domain.observations import AbsenceProven, CancelSeen, CancelStep, Look, SettledByHand
+from ordersync_cli.domain.observations import (
+    AbsenceProven,
+    AnswerKind,
+    CancelSeen,
+    CancelStep,
+    Look,
+    PlaceAnswer,
+    SettledByHand,
+)
 from ordersync_cli.domain.orders import OrderType, Origin, Side, Source, StopDirection, TimeInForce
 from ordersync_cli.domain.trade import VenueOrder
 from ordersync_cli.errors import AlreadyKnown
@@ -164,8 +172,6 @@ def test_T13_two_trades_may_name_one_order_until_it_was_compared(store) -> None:
     order = VenueOrder(order_id="o-old", accepted=True)
     old = add(store, replace(intent(None), origin=Origin.ADOPTED, orders=(order,)))
     new = add(store, intent("reused"))
-    from ordersync_cli.domain.observations import AnswerKind, PlaceAnswer
-
     answer = PlaceAnswer(kind=AnswerKind.ACCEPTED, attempt=1, at=START, order_id="o-old")
     recorder(store).about(new, [answer], source=Source.PLACE)
 
@@ -177,6 +183,21 @@ def test_T13_two_trades_may_name_one_order_until_it_was_compared(store) -> None:
     recorder(store).about(new, [other], source=Source.PLACE)
     assert view(store, new).order_status == "rejected"
     assert view(store, new).reason == "client_order_id_in_use"
+
+
+def test_T13_the_row_that_had_an_order_first_keeps_it_when_both_change_together(store) -> None:
+    """Both lost it where the younger claim had the smaller trade id."""
+    new = add(store, intent("reused"))
+    order = VenueOrder(order_id="o-old", accepted=True)
+    old = add(store, replace(intent(None), origin=Origin.ADOPTED, orders=(order,)))
+    answer = PlaceAnswer(kind=AnswerKind.ACCEPTED, attempt=1, at=START, order_id="o-old")
+    partly = seen("o-old", "OPEN", "0.5", client_order_id=None, at=START + timedelta(seconds=1))
+
+    with store.write() as transaction:
+        recorder(store).about_in(transaction, {new: [answer], old: [partly]}, source=Source.PLACE)
+
+    assert (view(store, old).order_id, view(store, old).filled_size) == ("o-old", Decimal("0.5"))
+    assert view(store, new).order_id is None
 
 
 def test_an_attempt_is_begun_by_one_process(place) -> None:
