@@ -20,6 +20,7 @@ REQUESTS_PER_SECOND = 1.5
 MARGIN = 0.92
 AUDIT_EVERY = 2.0  # seconds; with the grace of half a second a dead user channel is found within 3 s
 AUDIT_MANY_EVERY = 1.0  # the same where one request does not hold every order
+LEFT_TO_THE_FEED = 1.0  # seconds: so young an order is not audited, its frames are under way
 SOONEST = 0.25  # seconds between two look-ups of orders, whatever is due
 ZERO_PROOF_AFTER = 2.05  # seconds after the end was first seen (venue clock)
 NEVER = float("inf")
@@ -109,7 +110,7 @@ class Agenda:
         if any(k not in self._asked_for for k in self._urgent):
             return 0.0
         turn = self._last_look + self.interval(live=live)
-        looks = [self._due_of(h, now, mono, turn) for h in self._askable()]
+        looks = [self._due_of(h, now, mono, turn, live=live) for h in self._askable()]
         times = [max(min(looks), self._last_look + self._pace(live=live))] if looks else []
         times += [t for t in (self.reminders.next_fills(), self.listings.due(now, mono)) if t is not None]
         return max(0.0, min(times, default=NEVER) - mono)
@@ -121,7 +122,7 @@ class Agenda:
         looks: dict[int, float] = {}
         for rank, held in enumerate(sorted(self.roster.pending(), key=lambda h: h.confirmed_mono)):
             turn = self._last_look + (1 + rank // BATCH) * interval
-            soonest = self._due_of(held, now, mono, turn) if held.order_id is not None else wish
+            soonest = self._due_of(held, now, mono, turn, live=live) if held.order_id is not None else wish
             if soonest is not None and soonest < NEVER:
                 looks[held.trade_id] = max(0.0, soonest - mono)
         return looks
@@ -139,9 +140,9 @@ class Agenda:
         urgent = [k for k in self._urgent if k not in self._asked_for][:BATCH]
         if not urgent and mono < self._last_look + self._pace(live=live):
             return None
-        may = [h for h in self._askable() if self.reminders.may_from(str(h.order_id)) <= mono]
+        may = [h for h in self._askable() if self._may_from(h, live=live) <= mono]
         turn = self._last_look + self.interval(live=live)
-        due = [h for h in may if self._due_of(h, now, mono, turn) <= mono]
+        due = [h for h in may if self._due_of(h, now, mono, turn, live=live) <= mono]
         if not urgent and not due:
             return None
         purpose = self._urgent[urgent[0]] if urgent else ("audit" if live else "poll")
@@ -151,9 +152,14 @@ class Agenda:
         ids = dict.fromkeys([*urgent, *(str(h.order_id) for h in rest)])
         return Ask(purpose=purpose, order_ids=tuple(ids)[:BATCH])
 
-    def _due_of(self, held: Held, now: datetime, mono: float, turn: float) -> float:
-        """Tell when this order is due: by itself or by its turn, and not before a 404 may be doubted."""
-        return max(min(turn, self._own_due(held, now, mono)), self.reminders.may_from(str(held.order_id)))
+    def _due_of(self, held: Held, now: datetime, mono: float, turn: float, *, live: bool) -> float:
+        """Tell when this order is due: by itself or by its turn, and not before it may be asked for."""
+        return max(min(turn, self._own_due(held, now, mono)), self._may_from(held, live=live))
+
+    def _may_from(self, held: Held, *, live: bool) -> float:
+        """Tell from when this order may be asked for: a 404 may be doubted, and a live feed has the first word."""
+        doubted = self.reminders.may_from(str(held.order_id))
+        return max(doubted, held.held_mono + LEFT_TO_THE_FEED) if live else doubted
 
     def _own_due(self, held: Held, now: datetime, mono: float) -> float:
         """Tell when this order is due by itself: its schedule, or its proof of zero."""

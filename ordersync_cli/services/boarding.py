@@ -29,7 +29,7 @@ def board_of(state: WatchState) -> Board:
         last_heartbeat_at=health.last_heartbeat_at,
         last_frame_at=health.last_frame_at,
         stream_misses=state.completeness.misses,
-        flapping=health.flapping,
+        flapping=health.flaps(mono),
         poll_every=every if every != float("inf") else None,
         unreachable_since=reach.unreachable_since,
         unreachable_reason=reach.reason,

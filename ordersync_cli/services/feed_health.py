@@ -49,10 +49,9 @@ class FeedHealth:
         """Tell whether frames can be relied on."""
         return self.state is FeedState.LIVE
 
-    @property
-    def flapping(self) -> bool:
-        """Tell whether the connection is lost again and again soon after it stood."""
-        return len(self._short_lives) == FLAPS and self._short_lives[-1] - self._short_lives[0] < FLAP_WINDOW
+    def flaps(self, mono: float) -> bool:
+        """Tell whether the connection was lost again and again lately, soon after it stood."""
+        return len(self._short_lives) == FLAPS and mono - self._short_lives[0] < FLAP_WINDOW
 
     def heard(self, said: FeedChanged, mono: float) -> None:
         """Take the feed's own word."""
@@ -66,6 +65,8 @@ class FeedHealth:
         if said.state in {FeedState.DOWN, FeedState.CONNECTING}:
             if was_live and not self._asked_to and mono - self._live_mono < FLAP_LIFE:
                 self._short_lives.append(mono)
+            elif not was_live and said.state is FeedState.DOWN:
+                self._short_lives.clear()  # not let in at all: that is the venue, not another program
             self._asked_to = False
             self.live_since = None
         self._claimed, self._claimed_reason = said.state, said.reason
@@ -123,7 +124,7 @@ class FeedHealth:
             if self._missed:
                 return FeedState.STALE, self._missed
             return FeedState.LIVE, self._claimed_reason
-        if self.flapping and self._claimed in {FeedState.DOWN, FeedState.CONNECTING}:
+        if self.flaps(mono) and self._claimed in {FeedState.DOWN, FeedState.CONNECTING}:
             return self._claimed, (
                 f"the connection is lost again and again: {ANOTHER_USER} "
                 f"with this key (--no-feed in one of them). {self._claimed_reason}".strip()

@@ -94,7 +94,7 @@ JOIN = (
         edits=(
             Edit(
                 DOMAIN + "merge.py",
-                "        figures=_largest(a.figures, b.figures, figures_key),",
+                "        figures=_largest(a.figures, b.figures, figures_key, _figures_begin),",
                 "        figures=_added_up(a.figures, b.figures),",
             ),
             Edit(
@@ -103,6 +103,7 @@ JOIN = (
                 "def _added_up(a, b):\n"
                 "    if a is None or b is None:\n"
                 "        return a or b\n"
+                "    from dataclasses import replace\n"
                 "    both = replace(b.figures, filled_size=a.figures.filled_size + b.figures.filled_size)\n"
                 "    return replace(b, figures=both)\n\n\n"
                 "def latest(a: datetime | None",

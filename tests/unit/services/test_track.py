@@ -366,6 +366,56 @@ def test_T50_a_connection_that_is_lost_again_and_again_is_named_as_flapping(worl
     assert one.audience.boards[0].flapping
 
 
+def test_T50_a_single_loss_a_minute_later_is_no_flapping(world: WatchWorld) -> None:
+    world.place(limit="90")
+    one = world.watcher()
+    world.run(0.5)
+    for _ in range(3):
+        one.feed.connect()
+        world.run(2.0)
+        one.feed.drop("closed with code 1000")
+        world.run(0.5)
+    one.feed.connect()
+    world.run(70.0)
+    one.feed.drop("closed with code 1012")
+    world.run(1.0)
+    assert one.state.health.reason == "closed with code 1012"
+    assert not one.audience.boards[0].flapping
+
+
+def test_T50_a_venue_that_lets_nobody_in_is_not_taken_for_another_program(world: WatchWorld) -> None:
+    world.place(limit="90")
+    one = world.watcher()
+    world.run(0.5)
+    for _ in range(3):
+        one.feed.connect()
+        world.run(2.0)
+        one.feed.drop("closed with code 1013")
+        world.run(0.5)
+    one.feed.drop("the venue refused the handshake with 503")
+    world.run(1.0)
+    assert one.state.health.reason == "the venue refused the handshake with 503"
+
+
+def test_a_live_feed_has_the_first_word_about_an_order_just_placed(world: WatchWorld) -> None:
+    """The poll asked for it at once, raced the frame, and sometimes won (source poll, a request for nothing)."""
+    one = world.watcher()
+    world.run(0.2)
+    one.feed.connect()
+    world.run(3.0)
+    order_id = world.place()
+    world.fill(order_id)
+    world.timeline.after(0.5, lambda: one.feed.frame(world.venue.orders[order_id]))
+    world.until(lambda: world.status(order_id) == "completed", within=0.9)
+    assert world.view(order_id).source == "websocket"
+    assert (one.state.completeness.misses, one.state.health.state) == (0, "live")
+    one.feed.delivering = False  # and still it is found by REST, should the frames not come
+    silent = world.place()
+    world.fill(silent)
+    world.until(lambda: world.status(silent) == "completed", within=2.2)
+    world.until(lambda: one.state.health.state == "stale", within=1.0)
+
+
 def test_the_past_teaches_when_to_look(world: WatchWorld) -> None:
     one = world.watcher(feed_wanted=False)
     world.run(0.5)
