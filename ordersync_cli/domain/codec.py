@@ -12,12 +12,14 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from ordersync_cli.domain.decimals import plain
 from ordersync_cli.domain.observations import CancelSeen, CancelStep, Channel, Edit, Look, SettledByHand
 from ordersync_cli.domain.orders import (
     Figures,
+    Fill,
     OrderRequest,
     OrderType,
     Side,
@@ -27,7 +29,8 @@ from ordersync_cli.domain.orders import (
 from ordersync_cli.domain.trade import KeyedFigures, KeyedWord, VenueOrder, Verdict, VerdictKind
 
 T = TypeVar("T")
-_NAMES: dict[type, tuple[str, ...]] = {}
+_FIELDS: dict[type, tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]] = {}
+_WRITERS: dict[type, Callable[[Any], Any]] = {}
 
 
 def dump_order(order: VenueOrder) -> str:
@@ -35,9 +38,9 @@ def dump_order(order: VenueOrder) -> str:
     return _text(_plain(order, leave_out=("fills",)))
 
 
-def load_order(text: str) -> VenueOrder:
-    """Read the registers of a venue order; its fills are empty."""
-    return _build(VenueOrder, json.loads(text), ORDER)
+def load_order(text: str, fills: tuple[Fill, ...] = ()) -> VenueOrder:
+    """Read the registers of a venue order; its fills are kept elsewhere."""
+    return _build(VenueOrder, {**json.loads(text), "fills": fills}, ORDER)
 
 
 def dump_verdict(verdict: Verdict) -> str:
@@ -100,48 +103,57 @@ def _text(value: Any) -> str:
 def _plain(value: Any, leave_out: tuple[str, ...] = ()) -> dict[str, Any]:
     """Turn a dataclass into plain JSON values, leaving out what is absent."""
     found = {}
-    for name in _names(type(value)):
-        content = getattr(value, name)
+    names, read = _fields(type(value))
+    for name, content in zip(names, read(value), strict=True):
         if content is not None and content is not False and name not in leave_out:
-            found[name] = _WRITERS.get(type(content), _atom)(content)
+            found[name] = content if type(content) is str else _atom(content)
     return found
 
 
-def _names(kind: type) -> tuple[str, ...]:
-    """List the fields of a dataclass; asked for with each row, so remembered."""
-    found = _NAMES.get(kind)
+def _fields(kind: type) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]:
+    """List the fields of a dataclass, and how to read them at once; asked for with each row, so remembered."""
+    found = _FIELDS.get(kind)
     if found is None:
-        found = _NAMES[kind] = tuple(field.name for field in fields(kind))
+        names = tuple(field.name for field in fields(kind))
+        found = _FIELDS[kind] = (names, attrgetter(*names))
     return found
 
 
-def _moment(value: datetime) -> str:
-    return (value if value.tzinfo is UTC else value.astimezone(UTC)).isoformat("T", "microseconds")
+def _atom(value: Any) -> Any:
+    kind = type(value)
+    writer = _WRITERS.get(kind)
+    if writer is None:
+        writer = _WRITERS[kind] = _writer(kind)
+    return writer(value)
+
+
+def _writer(kind: type) -> Callable[[Any], Any]:
+    """Choose how values of a type are written; asked for once a type."""
+    if issubclass(kind, Decimal):
+        return plain
+    if issubclass(kind, datetime):
+        return _written_time
+    if issubclass(kind, Enum):
+        return _value_of
+    if issubclass(kind, tuple):
+        return _list
+    return _same if issubclass(kind, str | int | bool) else _plain
+
+
+def _written_time(moment: datetime) -> str:
+    return (moment if moment.tzinfo is UTC else moment.astimezone(UTC)).isoformat(timespec="microseconds")
+
+
+def _value_of(member: Enum) -> Any:
+    return member.value
+
+
+def _list(items: tuple[Any, ...]) -> list[Any]:
+    return [_atom(item) for item in items]
 
 
 def _same(value: Any) -> Any:
     return value
-
-
-# By exact type: a row of registers is written with each frame of the feed.
-_WRITERS: dict[type, Callable[[Any], Any]] = {
-    str: _same,
-    int: _same,
-    bool: _same,
-    Decimal: plain,
-    datetime: _moment,
-    KeyedWord: _plain,
-    KeyedFigures: _plain,
-    Figures: _plain,
-}
-
-
-def _atom(value: Any) -> Any:
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, tuple):
-        return [_WRITERS.get(type(item), _atom)(item) for item in value]
-    return _plain(value)
 
 
 Readers = dict[str, Callable[[Any], Any]]
@@ -149,7 +161,7 @@ Readers = dict[str, Callable[[Any], Any]]
 
 def _build(kind: type[T], stored: dict[str, Any], readers: Readers) -> T:
     """Build a dataclass from plain JSON values; fields without a reader stand as they are."""
-    names = _names(kind)
+    names, _ = _fields(kind)
     return kind(
         **{
             name: readers[name](content) if name in readers else content

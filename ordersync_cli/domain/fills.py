@@ -31,12 +31,10 @@ CENTI = Decimal("0.01")
 
 def clean(fill: Fill) -> Fill:
     """Bring the decimals of a fill into canonical form."""
-    return replace(
-        fill,
-        price=canonical(fill.price),
-        size=canonical(fill.size),
-        commission=canonical(fill.commission),
-    )
+    price, size, commission = canonical(fill.price), canonical(fill.size), canonical(fill.commission)
+    if price is fill.price and size is fill.size and commission is fill.commission:
+        return fill
+    return replace(fill, price=price, size=size, commission=commission)
 
 
 def content(fill: Fill) -> str:

@@ -46,10 +46,11 @@ def fragment(trade: Trade, observation: Observation) -> Trade | None:
     Depends on facts fixed at the start of the trade only, never on its registers. ValueError
     for a settlement by an unknown word.
     """
-    if isinstance(observation, OrderSeen | FillsSeen):
-        told = sighting(trade, observation) if isinstance(observation, OrderSeen) else _listing(observation)
-        order = _named(trade, told)
-        return None if order is None else _empty(trade, order)
+    match observation:
+        case OrderSeen():
+            return _of_order(trade, sighting(trade, observation))
+        case FillsSeen():
+            return _of_order(trade, _listing(observation))
     empty = _empty(trade)
     match observation:
         case PlaceAnswer():
@@ -61,10 +62,6 @@ def fragment(trade: Trade, observation: Observation) -> Trade | None:
     if observation.word not in SETTLED_WORDS:
         raise ValueError(f"not a word to settle a trade by: {observation.word!r}")
     return replace(empty, settled=observation)
-
-
-def _empty(trade: Trade, *orders: VenueOrder) -> Trade:
-    return Trade(request=trade.request, created_at=trade.created_at, origin=trade.origin, orders=orders)
 
 
 def sighting(trade: Trade, seen: OrderSeen) -> VenueOrder:
@@ -104,12 +101,14 @@ def sighting(trade: Trade, seen: OrderSeen) -> VenueOrder:
     )
 
 
-def _named(trade: Trade, order: VenueOrder) -> VenueOrder | None:
+def _empty(trade: Trade, *orders: VenueOrder) -> Trade:
+    return Trade(request=trade.request, created_at=trade.created_at, origin=trade.origin, orders=orders)
+
+
+def _of_order(trade: Trade, order: VenueOrder) -> Trade | None:
     """Keep out other orders where a row named its order: which one that is was fixed at its start."""
-    if needs_match(trade):
-        return order
-    named = any(o.order_id == order.order_id and o.accepted for o in trade.orders)
-    return order if named else None
+    named = needs_match(trade) or any(o.order_id == order.order_id and o.accepted for o in trade.orders)
+    return _empty(trade, order) if named else None
 
 
 def _group(seen: OrderSeen, figures: Figures | None, *, terminal: bool) -> KeyedFigures | None:

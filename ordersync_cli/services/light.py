@@ -137,12 +137,14 @@ class LightPass:
         for page in self.work.looker.fill_batches(list(wanted), self.work.lane):
             self.work.record(page)
             rows.update({seen.order_id: len(seen.fills) for seen in page})
-        self._missing_fills([v.trade_id for v in wanted.values()], rows)
+        self._missing_fills({v.trade_id for v in wanted.values()}, rows)
 
-    def _missing_fills(self, trade_ids: list[int], rows: Counter[str]) -> None:
+    def _missing_fills(self, asked: set[int], rows: Counter[str]) -> None:
         """Say which fills are still not there: List Fills lags Get Order (trap T03), for a while."""
         at = self.work.clock.now()
-        late = [v for v in read_views(self.work, trade_ids) if not v.fills_verified and v.order_status in ENDED]
+        with self.work.store.read() as transaction:
+            due = [i for i in transaction.trades.unverified_ids(ALL) if i in asked]
+        late = [v for v in read_views(self.work, due) if v.order_status in ENDED]
         self.work.report(
             [
                 _found(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import cached_property
+from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 from ordersync_cli.store.values import Values
@@ -18,6 +20,15 @@ def _names(kind: type) -> tuple[str, ...]:
     if found is None:
         found = _NAMES[kind] = tuple(field.name for field in fields(kind))
     return found
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """How the fields of one dataclass become columns; made once, since it is followed for each row."""
+
+    read: Callable[[Any], tuple[Any, ...]]
+    times: tuple[int, ...]
+    decimals: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -51,7 +62,15 @@ class Shape(Generic[T]):
 
     def row(self, value: T, values: Values, without: str = "") -> tuple[Any, ...]:
         """List a value's columns as the database wants them."""
-        return tuple(self._written(name, getattr(value, name), values) for name in self.names if name != without)
+        plan = self._plans.get(without)
+        if plan is None:
+            plan = self._plans[without] = self._plan([name for name in self.names if name != without])
+        found = list(plan.read(value))
+        for place in plan.times:
+            found[place] = values.time(found[place])
+        for place in plan.decimals:
+            found[place] = values.decimal(found[place])
+        return tuple(found)
 
     def read(self, row: Sequence[Any], values: Values) -> T:
         """Build a value from a row of `select`."""
@@ -62,7 +81,13 @@ class Shape(Generic[T]):
             found[name] = values.number(found[name])
         return self.kind(**found)
 
-    def _written(self, name: str, content: Any, values: Values) -> Any:
-        if name in self.times:
-            return values.time(content)
-        return values.decimal(content) if name in self.decimals else content
+    @cached_property
+    def _plans(self) -> dict[str, _Plan]:
+        return {}
+
+    def _plan(self, names: Sequence[str]) -> _Plan:
+        return _Plan(
+            read=attrgetter(*names),
+            times=tuple(i for i, name in enumerate(names) if name in self.times),
+            decimals=tuple(i for i, name in enumerate(names) if name in self.decimals),
+        )

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Protocol
 
 from ordersync_cli.domain.decimals import parse, plain
 
+_WIDTH = 26  # of a time of ours as text
 _USUAL = 40  # digits before or after the point, of any amount that a venue prints
-_OUR_WIDTH, _UTC = 26, "+00:00"  # YYYY-MM-DD HH:MM:SS.ffffff
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECONDS_FROM = 1e11  # as seconds that would be the year 5138
 
@@ -96,11 +97,9 @@ class SqliteValues:
         """Read a time of ours, or one that another program wrote."""
         if stored is None:
             return None
-        if type(stored) is str and len(stored) == _OUR_WIDTH:
-            try:
-                return datetime.fromisoformat(stored + _UTC)  # ours: there is nothing to be lenient about
-            except ValueError:
-                pass
+        if isinstance(stored, str) and len(stored) == _WIDTH and stored[_WIDTH - 7] == ".":
+            with suppress(ValueError):  # as `time` writes it, read in a fifth of the time
+                return datetime.fromisoformat(f"{stored}+00:00")
         return lenient_time(stored)
 
     def decimal(self, number: Decimal | None) -> str | None:

@@ -17,7 +17,7 @@ from ordersync_cli.domain.orders import Source
 from ordersync_cli.errors import StoreError
 from ordersync_cli.services.ports import TradeFilter
 from ordersync_cli.store import open_store, process_tables, tables, trade_columns
-from ordersync_cli.store.event_rows import EVENT_COLUMNS
+from ordersync_cli.store.event_rows import EVENT
 from ordersync_cli.store.maintenance import current, upgrade
 from ordersync_cli.store.registers import FILL_COLUMNS
 from ordersync_cli.store.schema import HEAD, REVISIONS
@@ -137,7 +137,7 @@ def test_the_statements_know_every_column() -> None:
     written = {"id", *trade_columns.FACTS, *trade_columns.DERIVED, *trade_columns.KEPT}
 
     assert written == trades
-    assert {"id", *EVENT_COLUMNS} == set(tables.TradeEventRow.__table__.columns.keys())
+    assert {"id", *EVENT.columns()} == set(tables.TradeEventRow.__table__.columns.keys())
     assert set(FILL_COLUMNS) == set(tables.FillRow.__table__.columns.keys())
 
 
