@@ -26,7 +26,12 @@ if TYPE_CHECKING:
 
 
 class Wiring:
-    """Everything one run of a command may need, made at its first use and closed at the end."""
+    """Everything one run of a command may need, made at its first use and closed at the end.
+
+    ``binds``: a store is bound to the venue at its first use; a dry run clears it, and only compares.
+    """
+
+    binds = True
 
     def __init__(self, settings: Settings, *, holder: str | None = None) -> None:
         self.settings = settings
@@ -56,7 +61,7 @@ class Wiring:
 
     def claimed(self) -> Venue:
         """Bind the store to the venue, and give the venue."""
-        self._reach.claim(self.store)
+        self._reach.claim(self.store, bind=self.binds)
         return self._reach.rest
 
     def unclaimed_venue(self) -> RestVenue:
@@ -202,8 +207,8 @@ class VenueReach:
             tuning=tuning,
         )
 
-    def claim(self, store: Store) -> None:
-        """Bind the store to this venue and the key's portfolio; a known key costs no request.
+    def claim(self, store: Store, *, bind: bool) -> None:
+        """Bind the store to this venue and the key's portfolio, or only compare; a known key costs no request.
 
         Raises SettingsError (exit 3) where the store belongs to another.
         """
@@ -219,8 +224,8 @@ class VenueReach:
                 portfolio = self.rest.key_permissions(Lane.PLACE).portfolio_id or None
             except (OrderRefused, UnreadableAnswer):  # a server of the wire format need not know this call
                 portfolio = None
-        store.claim(self._settings.venue, portfolio)
-        if known is None and portfolio is not None:
+        store.claim(self._settings.venue, portfolio, bind=bind)
+        if bind and known is None and portfolio is not None:
             with store.write() as transaction:
                 transaction.notes.set(note, portfolio)
 

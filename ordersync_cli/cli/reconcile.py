@@ -85,7 +85,16 @@ def reconcile(
     once = Once(run=run, mode=mode, ping=ping, metrics_file=None if dry_run else metrics_file)
     started = ping.started if ping is not None else _nothing
     with _hard_limit(max_runtime):
-        return once.carry_out(Wish(since=since, adopt=adopt, dry_run=dry_run, deadline=deadline, started=started))
+        return once.carry_out(
+            Wish(
+                since=since,
+                adopt=adopt,
+                dry_run=dry_run,
+                deadline=deadline,
+                started=started,
+                failing=once.tell_of_a_part,
+            )
+        )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -97,6 +106,7 @@ class Once:
     ping: Ping | None
     metrics_file: Path | None
     said: list[str] = field(default_factory=list, init=False)
+    partial: PassReport | None = field(default=None, init=False)
 
     def carry_out(self, wish: Wish) -> int:
         """Carry the run out; returns its exit code, or raises after the ping went out."""
@@ -134,6 +144,7 @@ class Once:
         from ordersync_cli.services.reconcile import Outage, Passes
 
         wiring = self.run.wiring
+        wiring.binds = not wish.dry_run
         try:
             venue = wiring.venue
         except OrdersyncError as failure:
@@ -174,16 +185,25 @@ class Once:
         said = {"message": failure.message, "remedy": failure.remedy}
         shown = {name: output.redactor.value("", text) for name, text in said.items()}
         error = {"code": failure.exit_code, "kind": failure.kind, **shown}
-        output.document({**SHAPE, "mode": self.mode, "dry_run": dry_run}, error=error)
+        told = SHAPE if self.partial is None else self.partial.json()
+        output.document({**told, "mode": self.mode, "dry_run": dry_run}, error=error)
 
-    def _show(self, report: PassReport) -> int:
-        output = self.run.output
+    def tell_of_a_part(self, report: PassReport) -> None:
+        """Say what a failing pass had committed before it failed."""
+        self.partial = report
+        self._changes(report)
+
+    def _changes(self, report: PassReport) -> None:
         for detail in report.details:
             self._line(detail.line())
         told = {detail.key for detail in report.details}
         for order_id in report.adopted:
             if order_id not in told:
                 self._line(f"{order_id} adopted")
+
+    def _show(self, report: PassReport) -> int:
+        output = self.run.output
+        self._changes(report)
         fresh = [b for b in report.breaks if b.severity == "open" and b.fresh]
         for found in fresh:
             text = f"break {found.kind} on {found.key}: stored {found.stored or 'nothing'}, venue {found.venue}"

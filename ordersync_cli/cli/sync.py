@@ -42,6 +42,7 @@ def sync(
     from ordersync_cli.services.sync import Syncing
 
     wiring = run.wiring
+    wiring.binds = not dry_run
     service = Syncing(
         store=wiring.store, venue=wiring.venue, recorder=wiring.recorder, clock=wiring.clock, chance=wiring.chance
     )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from ordersync_cli.domain.orders import OrderStatus, Status
 from ordersync_cli.domain.view import TradeView
+from ordersync_cli.errors import StoreError
 from ordersync_cli.services import drift
 from ordersync_cli.services.differences import UNTIL_ACCEPTED
 from ordersync_cli.services.light import read_views
@@ -31,6 +33,21 @@ def close_pass(work: Work, *, requests: int) -> PassReport:
         alerts = sum(1 for i in transaction.incidents.between(work.started_at, at) if i.opened_at >= work.started_at)
     gone = {(row.kind, row.key) for row in over}
     breaks = (*work.tally.found.values(), *work.tally.still_open(gone))
+    report = _report(work, work.tally.details.values(), requests, at)
+    return replace(report, breaks=breaks, alerts=alerts, result=_result(work, breaks))
+
+
+def cut_short(work: Work, *, requests: int) -> PassReport | None:
+    """Sum up what a pass committed before it failed; None where the store cannot say."""
+    details = work.tally.details
+    try:
+        kept = [details[v.trade_id] for v in read_views(work, list(details)) if _reads_as_after(details[v.trade_id], v)]
+    except StoreError:
+        return None
+    return _report(work, kept, requests, work.clock.now())
+
+
+def _report(work: Work, details: Iterable[Detail], requests: int, at: datetime) -> PassReport:
     return PassReport(
         run_id=work.run_id,
         mode=work.mode,
@@ -38,13 +55,13 @@ def close_pass(work: Work, *, requests: int) -> PassReport:
         started_at=work.started_at,
         finished_at=at,
         checked=len(work.tally.checked),
-        details=tuple(work.tally.details.values()),
-        breaks=breaks,
+        details=tuple(details),
+        breaks=tuple(work.tally.found.values()),
         adopted=tuple(work.tally.adopted),
         fills_added=work.tally.fills_added,
         requests=requests,
-        alerts=alerts,
-        result=_result(work, breaks),
+        alerts=0,
+        result=None,
         notes=tuple(work.tally.notes),
     )
 
@@ -71,6 +88,11 @@ def _lost_repairs(work: Work) -> list[Found]:
 def _reads_as_before(detail: Detail, view: TradeView) -> bool:
     before = (detail.old_status, detail.old_order_status)
     return before != (detail.new_status, detail.new_order_status) and before == (view.status, view.order_status)
+
+
+def _reads_as_after(detail: Detail, view: TradeView) -> bool:
+    """Tell whether a change was committed: what a failed transaction counted was rolled back."""
+    return (detail.new_status, detail.new_order_status) == (view.status, view.order_status)
 
 
 def _result(work: Work, breaks: Iterable[Found]) -> str:

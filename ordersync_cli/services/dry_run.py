@@ -212,8 +212,9 @@ class DryStore:
         with self._base.read() as transaction:
             yield cast("Transaction", _Transaction(transaction, self._imagined))
 
-    def claim(self, venue: str, portfolio_id: str | None) -> None:
-        """Claim nothing: a dry run binds no store."""
+    def claim(self, venue: str, portfolio_id: str | None, *, bind: bool = True) -> None:
+        """Bind nothing: a dry run only compares."""
+        self._base.claim(venue, portfolio_id, bind=False)
 
     def wait_for_change(self, timeout: float) -> bool:
         """Wait as the store does."""

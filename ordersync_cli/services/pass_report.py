@@ -79,7 +79,7 @@ class Detail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PassReport:
-    """One run of a pass, ended; ``result`` is in_sync, drift or breaks."""
+    """One run of a pass; ``result`` is in_sync, drift or breaks, None where it did not come to its end."""
 
     run_id: str
     mode: str
@@ -93,7 +93,7 @@ class PassReport:
     fills_added: int
     requests: int
     alerts: int
-    result: str
+    result: str | None
     notes: tuple[str, ...] = field(default=())
 
     @property

@@ -14,7 +14,7 @@ from ordersync_cli.domain.orders import Source
 from ordersync_cli.domain.trade import Alarm
 from ordersync_cli.errors import LeaseHeld, LeaseLost, OrdersyncError, StoreError, VenueUnavailable
 from ordersync_cli.services.auditing import AUDIT_OLD
-from ordersync_cli.services.closing import close_pass
+from ordersync_cli.services.closing import close_pass, cut_short
 from ordersync_cli.services.deep import DeepPass, adopt_kept
 from ordersync_cli.services.light import LightPass
 from ordersync_cli.services.pass_report import PassReport
@@ -50,6 +50,10 @@ def _nothing() -> None:
     return
 
 
+def _no_matter(_: PassReport) -> None:
+    return
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
     """How a pass is wanted; ``deadline`` in monotonic seconds."""
@@ -60,6 +64,7 @@ class Wish:
     stopping: Callable[[], bool] = never
     deadline: float | None = None
     started: Callable[[], None] = _nothing  # called once the pass holds its lease
+    failing: Callable[[PassReport], None] = _no_matter  # called with what a failing pass had committed
 
 
 @dataclass(slots=True, kw_only=True)
@@ -91,26 +96,38 @@ class Passes:
 
     def _run(self, mode: str, lease: Lease | None, wish: Wish) -> PassReport:
         run = Run(run_id=self.chance.uuid(), mode=mode, started_at=self.clock.now(), host=self.host, pid=self.pid)
+        before = self.venue.requests_made
         if wish.dry_run:
-            return self._pass(self._work(run, None, wish), wish)
+            return self._pass(self._work(run, None, wish), wish, before)
         held = lease or self._acquire(run)
         try:
+            work: Work | None = None
             try:
                 self._start(run, held)
                 wish.started()
                 work = self._work(run, held, wish)
                 with work.pulse.beating() if self.beating else nullcontext():
-                    report = self._pass(work, wish)
+                    report = self._pass(work, wish, before)
             except BaseException as failure:
-                said = write_failure(self.store, run, held, failure, at=self.clock.now())
-                if isinstance(failure, VenueUnavailable):
-                    raise Outage(failure, said=said) from failure
+                self._failed(run, held, failure, work, wish, before)
                 raise
             self._finished(run, held, report)
             return report
         finally:
             if lease is None:
                 self.store.leases.release(held)
+
+    def _failed(
+        self, run: Run, lease: Lease, failure: BaseException, work: Work | None, wish: Wish, before: int
+    ) -> None:
+        """Write how the run ended, and tell what it had committed. Raises Outage where the venue is away."""
+        partial = None if work is None else cut_short(work, requests=self.venue.requests_made - before)
+        ended = run if partial is None else _counted(run, partial)
+        said = write_failure(self.store, ended, lease, failure, at=self.clock.now())
+        if partial is not None:
+            wish.failing(partial)
+        if isinstance(failure, VenueUnavailable):
+            raise Outage(failure, said=said) from failure
 
     def _acquire(self, run: Run) -> Lease:
         holder = f"{self.host}:{self.pid}:{run.run_id}"
@@ -155,8 +172,7 @@ class Passes:
             dry=wish.dry_run,
         )
 
-    def _pass(self, work: Work, wish: Wish) -> PassReport:
-        before = self.venue.requests_made
+    def _pass(self, work: Work, wish: Wish, before: int) -> PassReport:
         if work.mode == LIGHT:
             LightPass(work=work, since=wish.since).run()
             if wish.adopt:
@@ -168,22 +184,24 @@ class Passes:
         return close_pass(work, requests=self.venue.requests_made - before)
 
     def _finished(self, run: Run, lease: Lease, report: PassReport) -> None:
-        ended = replace(
-            run,
-            finished_at=report.finished_at,
-            result=report.result,
-            exit_code=report.exit_code,
-            checked=report.checked,
-            updated_count=report.updated_count,
-            fills_added=report.fills_added,
-            adopted=len(report.adopted),
-            requests=report.requests,
-            open_breaks=sum(1 for b in report.breaks if b.severity == "open"),
-        )
+        ended = replace(_counted(run, report), result=report.result, exit_code=report.exit_code)
         with self.store.write() as transaction:
             transaction.runs.finish(ended, lease)
             if transaction.notes.get(_OUTAGE) is not None:
                 transaction.notes.set(_OUTAGE, None)
+
+
+def _counted(run: Run, report: PassReport) -> Run:
+    return replace(
+        run,
+        finished_at=report.finished_at,
+        checked=report.checked,
+        updated_count=report.updated_count,
+        fills_added=report.fills_added,
+        adopted=len(report.adopted),
+        requests=report.requests,
+        open_breaks=sum(1 for b in report.breaks if b.severity == "open"),
+    )
 
 
 def write_failure(store: Store, run: Run, lease: Lease | None, failure: BaseException, *, at: datetime) -> bool:

@@ -153,8 +153,8 @@ class TradeStore:
         with self._database.writing() as sql:
             yield sql
 
-    def claim(self, venue: str, portfolio_id: str | None) -> None:
-        """Bind the store to a venue and portfolio at its first use.
+    def claim(self, venue: str, portfolio_id: str | None, *, bind: bool = True) -> None:
+        """Bind the store to a venue and portfolio at its first use; without ``bind`` nothing is written.
 
         Raises SettingsError (exit 3) if it has another. Gives the store its tag, which marks the
         client order ids made here (trap T45).
@@ -162,7 +162,7 @@ class TradeStore:
         wanted = {VENUE: venue} if portfolio_id is None else {VENUE: venue, PORTFOLIO: portfolio_id}
         with self.read() as transaction:
             missing = self._missing(transaction, wanted)
-        if not missing:
+        if not missing or not bind:
             return
         with self.write() as transaction:
             for name in self._missing(transaction, wanted):

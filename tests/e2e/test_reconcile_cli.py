@@ -101,6 +101,33 @@ def test_T30_an_outage_is_6_told_once_and_changes_nothing(stage: Stage) -> None:
     assert stage.differences() == []
 
 
+def test_T30_what_was_repaired_before_the_venue_went_away_is_told(stage: Stage) -> None:
+    first = stuck(stage)
+    stage.exchange.control.fault(kind="status", status=503, path="/api/v3/brokerage/orders/historical/fills")
+    said = stage.run("reconcile")
+    assert said.code == 6
+    (line,) = said.out.splitlines()
+    assert first in line
+    assert "completed" in line
+    stage.exchange.control.faults.replace([])
+    second = stuck(stage)
+    stage.exchange.control.fault(kind="status", status=503, path="/api/v3/brokerage/orders/historical/fills")
+    told = stage.run("reconcile", "--json").document
+    assert (told["error"]["code"], told["result"], told["updated_count"]) == (6, None, 1)
+    assert told["details"][second]["new_status"] == "completed"
+    _, row = runs(stage)
+    assert (row["run_id"], row["result"], row["updated_count"], row["checked"]) == (told["run_id"], "failed", 1, 1)
+    assert told["requests"] == row["requests"] > 0
+
+
+def test_a_dry_run_does_not_even_bind_a_new_store(stage: Stage) -> None:
+    stage.run("list")
+    before = stage.rows("SELECT * FROM notes")
+    assert stage.run("reconcile", "--deep", "--dry-run").code == 0
+    assert stage.run("sync", "nobody-knows-it", "--dry-run").code == 11
+    assert stage.rows("SELECT * FROM notes") == before
+
+
 def test_external_orders_are_info_and_adopted_when_asked(stage: Stage) -> None:
     stuck(stage)
     body = {

@@ -229,8 +229,11 @@ class Store(Protocol):
         """Open a reading transaction; writing through it is an error."""
         ...
 
-    def claim(self, venue: str, portfolio_id: str | None) -> None:
-        """Bind the store to a venue and portfolio at its first use; SettingsError if it has another."""
+    def claim(self, venue: str, portfolio_id: str | None, *, bind: bool = True) -> None:
+        """Bind the store to a venue and portfolio at its first use, or only compare.
+
+        SettingsError if it has another.
+        """
         ...
 
     def wait_for_change(self, timeout: float) -> bool:
