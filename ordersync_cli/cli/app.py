@@ -13,6 +13,7 @@ from ordersync_cli import __version__
 from ordersync_cli.cli.lean import LeanCommand, LeanGroup
 from ordersync_cli.cli.options import REGISTRY, Command, Prepared, parser_of
 from ordersync_cli.config.catalogue import BY_NAME
+from ordersync_cli.errors import UsageError
 
 MODULES = {  # the word the user types -> the module in this package, in the order of the help
     "place": "place",
@@ -47,9 +48,11 @@ _COMPLETION = "_ORDERSYNC_COMPLETE"
 def parse(words: Sequence[str]) -> Prepared | int:
     """Read the command line: a call to carry out, or the exit code of what is done already (--help).
 
-    Raises typer.TyperException for a usage error (exit 2).
+    Raises typer.TyperException or UsageError (exit 2).
     """
     load(words)
+    if any("\ud800" <= char <= "\udfff" for word in words for char in word):  # as Python hands on other bytes
+        raise UsageError("An argument is not UTF-8 text. Nothing was done.")
     done = build()(args=list(words), prog_name="ordersync", standalone_mode=False)
     return done if isinstance(done, Prepared) else int(done or 0)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ordersync_cli.cli.invocation import Invocation
-from ordersync_cli.cli.options import command
+from ordersync_cli.cli.options import LARGEST, command
 from ordersync_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -34,7 +34,9 @@ def list_(run: Invocation) -> int:
 @command("breaks accept", shape={"break": None, "unfrozen": False}, touches_venue=False)
 def accept(
     run: Invocation,
-    break_id: Annotated[int, typer.Argument(metavar="ID", help="The break's number in `breaks list`.")],
+    break_id: Annotated[
+        int, typer.Argument(min=0, max=LARGEST, metavar="ID", help="The break's number in `breaks list`.")
+    ],
     *,
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why it may stay as it is.")],
 ) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ordersync_cli.cli.invocation import Invocation
-from ordersync_cli.cli.options import command, read_past
+from ordersync_cli.cli.options import LARGEST, command, read_past
 from ordersync_cli.cli.trades import COLUMNS, trade_json, trade_rows
 from ordersync_cli.errors import UnknownOrder, UsageError
 
@@ -25,12 +25,14 @@ def list_trades(
     run: Invocation,
     *,
     status: Annotated[str | None, typer.Option("--status", metavar="pending|completed|failed")] = None,
-    bot_id: Annotated[int | None, typer.Option("--bot-id", metavar="N")] = None,
+    bot_id: Annotated[int | None, typer.Option("--bot-id", min=-LARGEST, max=LARGEST, metavar="N")] = None,
     product: Annotated[str | None, typer.Option("--product", metavar="PRODUCT")] = None,
     since: Annotated[
         datetime | None, typer.Option("--since", parser=read_past, metavar="T", help="24h, 7d, or a date.")
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, metavar="N", help="At most so many, newest first.")] = 100,
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, max=LARGEST - 1, metavar="N", help="At most so many, newest first.")
+    ] = 100,
 ) -> int:
     """List trades, newest first; from the store alone, so it works in an outage."""
     from ordersync_cli.services.ports import TradeFilter

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ordersync_cli.cli.invocation import Invocation
 
 Read = TypeVar("Read")
+LARGEST = 2**63 - 1  # what a store's whole number holds
 _PANEL = "Options of every command"
 
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ordersync_cli.cli.invocation import Invocation
-from ordersync_cli.cli.options import command, read_duration, read_future
+from ordersync_cli.cli.options import LARGEST, command, read_duration, read_future
 from ordersync_cli.cli.terminal import ask, can_ask
 from ordersync_cli.cli.trades import in_words, trade_json
-from ordersync_cli.errors import Declined, UsageError
+from ordersync_cli.errors import Declined, NotFilled, UsageError
 
 if TYPE_CHECKING:
     from ordersync_cli.domain.orders import OrderRequest
@@ -37,6 +37,8 @@ def read_decimal(text: str | Decimal) -> Decimal:
     if isinstance(text, Decimal):
         return text
     try:
+        if not text.isascii() or "_" in text:  # Python reads 1_0 and other scripts' digits, a person may not
+            raise InvalidOperation
         value = Decimal(text)
     except InvalidOperation:
         raise typer.BadParameter(f"{text!r} is not a decimal number") from None
@@ -67,13 +69,16 @@ def place(
     stop_direction: Annotated[
         str, typer.Option("--stop-direction", metavar="up|down", help="Where the market must go.")
     ] = "",
-    bot_id: Annotated[int | None, typer.Option("--bot-id", metavar="N", help="The bot it belongs to.")] = None,
+    bot_id: Annotated[
+        int | None, typer.Option("--bot-id", min=-LARGEST, max=LARGEST, metavar="N", help="The bot it belongs to.")
+    ] = None,
     client_order_id: Annotated[
         str | None, typer.Option("--client-order-id", metavar="ID", help="Your id; the same again sends nothing twice.")
     ] = None,
     wait: Annotated[
-        float, typer.Option("--wait", min=0.0, max=3600.0, metavar="SECONDS", help="How long to check after placing.")
-    ] = 5.0,
+        timedelta,
+        typer.Option("--wait", parser=read_duration, metavar="SECONDS", help="How long to check after placing."),
+    ] = timedelta(seconds=5),
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Do not check after placing.")] = False,
     follow: Annotated[bool, typer.Option("--follow", help="Check until the order has ended.")] = False,
     follow_for: Annotated[
@@ -96,13 +101,13 @@ def place(
 
     request = _request(side, product, quote_size, base_size, limit, tif)
     request = _with_stop(request, stop, stop_direction)
-    if client_order_id is not None and not client_order_id.strip():
-        raise UsageError("--client-order-id is empty. Nothing was sent.", "Leave it out: one is made for you.")
+    if client_order_id is not None:
+        _check_id(client_order_id)
     request = replace(request, end_time=end_time, post_only=post_only, bot_id=bot_id, client_order_id=client_order_id)
     if yes:
         run.require_named_venue("ordersync place --yes")
     _may_place(run, yes=yes, dry_run=dry_run)
-    seconds = follow_for.total_seconds() if follow else 0.0 if no_wait else wait
+    span = follow_for if follow else timedelta() if no_wait else wait
     wiring = run.wiring
     placing = Placing(
         store=wiring.store,
@@ -113,7 +118,7 @@ def place(
     )
     wanted = Wanted(
         request=request,
-        wait=seconds,
+        wait=span.total_seconds(),
         require_fill=require_fill,
         max_notional=run.settings.max_notional,
         confirm=None if yes or run.settings.simulated else _confirm,
@@ -164,6 +169,13 @@ def _with_stop(request: OrderRequest, stop: Decimal | None, stop_direction: str)
         raise UsageError("--stop needs --limit: it is a stop-limit order. Nothing was sent.")
     direction = StopDirection(stop_direction.lower())
     return replace(request, order_type=OrderType.STOP_LIMIT, stop_price=stop, stop_direction=direction)
+
+
+def _check_id(client_order_id: str) -> None:
+    if not client_order_id.strip():
+        raise UsageError("--client-order-id is empty. Nothing was sent.", "Leave it out: one is made for you.")
+    if not client_order_id.isprintable():
+        raise UsageError("--client-order-id holds a character that cannot be shown. Nothing was sent.")
 
 
 def _may_place(run: Invocation, *, yes: bool, dry_run: bool) -> None:
@@ -232,11 +244,13 @@ def _previewed(run: Invocation, placing: Placing, wanted: Wanted) -> int:
 
 def _show(run: Invocation, placed: Placed) -> int:
     view = _stored(run, placed)
-    if placed.message:
-        run.output.say(f"ordersync: {placed.message}")
+    message = placed.message
+    if placed.exit_code == NotFilled.exit_code:
+        message = f"Not filled within the wait: {placed.outcome}. {message}".rstrip()
+    if message:
+        run.output.say(f"ordersync: {message}")
     error = None
     if placed.exit_code:
-        message = placed.message or f"Not filled within the wait: {placed.outcome}."
         kind = {4: "credentials", 5: "refused", 6: "not_placed", 8: "unknown", 13: "not_filled"}[placed.exit_code]
         remedy = f"ordersync sync {view.order_id or view.client_order_id}" if placed.exit_code in {8, 13} else ""
         error = {"code": placed.exit_code, "kind": kind, "message": message, "remedy": remedy}
@@ -252,7 +266,7 @@ def _show(run: Invocation, placed: Placed) -> int:
             error=error,
         )
     run.output.text(f"{placed.outcome}: {in_words(view)}")
-    if placed.requires_monitoring and placed.outcome == "accepted":
+    if placed.requires_monitoring and placed.outcome != "unknown":
         run.output.note("Still pending: `ordersync watch` or `ordersync reconcile` follows it.")
     return placed.exit_code
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ordersync_cli.cli.invocation import Invocation
-from ordersync_cli.cli.options import command, read_past
+from ordersync_cli.cli.options import LARGEST, command, read_past
 from ordersync_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -52,7 +52,10 @@ def report(
     until: Annotated[
         datetime | None, typer.Option("--until", parser=read_past, metavar="T", help="End of the window. [now]")
     ] = None,
-    bot_id: Annotated[int | None, typer.Option("--bot-id", metavar="N", help="Only the trades of this bot.")] = None,
+    bot_id: Annotated[
+        int | None,
+        typer.Option("--bot-id", min=-LARGEST, max=LARGEST, metavar="N", help="Only the trades of this bot."),
+    ] = None,
     product: Annotated[str | None, typer.Option("--product", metavar="PRODUCT", help="Only this product.")] = None,
     form: Annotated[
         str, typer.Option("--format", metavar="|".join(FORMATS), help="png and pdf need the extra [charts].")

@@ -9,7 +9,7 @@ from ordersync_cli.domain.observations import FillsSeen
 from ordersync_cli.domain.orders import Source
 from ordersync_cli.domain.schedule import class_of, load_learned, next_look
 from ordersync_cli.domain.standing import derive
-from ordersync_cli.errors import OrdersyncError, UnreadableAnswer, VenueUnavailable
+from ordersync_cli.errors import CredentialsRefused, OrdersyncError
 from ordersync_cli.services.ports import Lane
 
 if TYPE_CHECKING:
@@ -26,11 +26,12 @@ WATCHER_BEAT = 4.0  # seconds after which a watcher's beat no longer proves it a
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Followed:
-    """The trade as it stands after the checks."""
+    """The trade as it stands after the checks; ``problem`` is why they were given up early."""
 
     trade: Trade
     standing: Standing
     checks: int
+    problem: str = ""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -42,12 +43,14 @@ class Follower:
     recorder: Recorder
     clock: Clock
     _checks: int = field(default=0, init=False)
+    _problem: str = field(default="", init=False)
 
     def follow(self, trade: Trade, *, wait: float, at_least: int = 0) -> Followed:
         """Look until the trade is settled, or ``wait`` seconds have passed.
 
         At least ``at_least`` looks are tried whatever the wait. A look that fails is not an
-        answer: the next one is made instead, and what is known stays known.
+        answer, whatever failed: the order was accepted, the next look is made instead, and what is
+        known stays known. Where the key is refused there is no next look.
         """
         started = self.clock.monotonic()
         learned, watched = self._beside()
@@ -63,13 +66,13 @@ class Follower:
                     trade = self._with_fills(trade)
                     break
                 age = self.clock.monotonic() - started
-                if age >= wait:
+                if age >= wait or self._problem:
                     break
                 if not watched or age >= WATCHER_PATIENCE:
                     self._pause(trade, learned, age, wait)
         except KeyboardInterrupt:
             trade = self._stored(trade)
-        return Followed(trade=trade, standing=derive(trade), checks=self._checks)
+        return Followed(trade=trade, standing=derive(trade), checks=self._checks, problem=self._problem)
 
     def _pause(self, trade: Trade, learned: Learned, age: float, wait: float) -> None:
         standing = derive(trade)
@@ -108,7 +111,10 @@ class Follower:
             return self._stored(trade)
         try:
             seen = self.venue.order(order_id, Lane.PLACE)
-        except (VenueUnavailable, UnreadableAnswer):
+        except CredentialsRefused as refused:
+            self._problem = refused.message
+            return trade
+        except OrdersyncError:
             return trade
         return trade if seen is None else self._recorded(trade, [seen])
 

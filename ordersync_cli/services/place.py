@@ -151,7 +151,7 @@ def placed(wanted: Wanted, followed: Followed) -> Placed:
         checks=followed.checks,
         filled_immediately=outcome == "filled" and followed.checks > 0,
         requires_monitoring=standing.status == "pending",
-        message=message_of(trade, standing, outcome),
+        message=message_of(trade, standing, outcome) or (_given_up(followed.problem) if followed.problem else ""),
     )
 
 
@@ -167,6 +167,10 @@ def _unaccepted(done: Placed, answer: PlaceAnswer) -> Placed:
         why = f"{_why_unknown(answer)}. "
         return replace(done, message=why[0].upper() + why[1:] + done.message)
     return done
+
+
+def _given_up(problem: str) -> str:
+    return f"The order was placed, but cannot be looked at: {problem} Next: ordersync doctor"
 
 
 def _why_unknown(answer: PlaceAnswer) -> str:

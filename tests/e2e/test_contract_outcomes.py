@@ -74,6 +74,34 @@ def test_refusals_say_what_happened_what_is_true_and_keep_their_row(other: Other
     assert other.books.orders == []
 
 
+NO_SUCH_ID = '{"error": "INVALID_ARGUMENT", "error_details": "order id", "message": "order id"}'
+
+
+@pytest.mark.parametrize(("status", "body"), [(400, NO_SUCH_ID), (404, "Not Found"), (403, "<html>"), (500, "")])
+def test_T16_a_look_that_fails_is_no_word_about_the_order(other: OtherStage, status: int, body: str) -> None:
+    other.exchange.state.faults.append(
+        Fault("GET /orders/historical/", "status_before", count=2, status=status, body=body)
+    )
+    done = other.place(*BUY)
+    assert (done.code, done.document["outcome"], done.document["error"]) == (0, "filled", None), done.err
+    assert other.differences() == []
+
+
+@pytest.mark.parametrize(("status", "body"), [(401, "Unauthorized"), (403, '{"error": "PERMISSION_DENIED"}')])
+def test_T16_a_key_refused_after_acceptance_is_said_and_the_order_stays_placed(
+    other: OtherStage, status: int, body: str
+) -> None:
+    other.exchange.state.faults.append(
+        Fault("GET /orders/historical/", "status_before", count=99, status=status, body=body)
+    )
+    done = other.place(*BUY, "--wait", "30")
+    told = done.document
+    assert (done.code, told["outcome"], told["checks"], told["error"]) == (0, "accepted", 1, None)
+    assert told["trade"]["order_id"] == other.books.orders[0].order_id
+    assert "The order was placed, but cannot be looked at" in done.err
+    assert "Still pending" in done.err
+
+
 def test_T30_an_outage_with_nothing_pending_is_6_said_once_and_reading_goes_on(other: OtherStage) -> None:
     assert other.place(*BUY).code == 0
     with other.exchange.away():

@@ -198,7 +198,8 @@ def test_a_readable_refusal_of_the_request_is_definite(stage: Stage, status: int
 
 def test_require_fill_is_exit_13_while_it_rests(stage: Stage) -> None:
     words = ("buy", "BTC-USD", "--base-size", "0.001", "--limit", "1000")
-    resting = stage.place(*words, "--wait", "0.3", "--require-fill")
+    resting = stage.place(*words, "--wait", "300ms", "--require-fill")
+    assert "ordersync: Not filled within the wait: accepted." in resting.err
     assert (resting.code, resting.document["outcome"]) == (13, "accepted")
     assert resting.document["requires_monitoring"] is True
     assert stage.place(*words, "--no-wait").code == 0
@@ -232,6 +233,11 @@ def test_follow_goes_on_until_the_order_has_ended(stage: Stage) -> None:
         (("buy", "BTC-USD", "--quote-size", "NaN"), 2),
         (("buy", "BTC-USD", "--quote-size", "1e999999"), 2),
         (("buy", "BTC-USD", "--quote-size", "abc"), 2),
+        (("buy", "BTC-USD", "--quote-size", "1_000"), 2),
+        (("buy", "BTC-USD", "--quote-size", "\uff12\uff15"), 2),
+        (("buy", "BTC-USD", "--quote-size", "25", "--bot-id", "9" * 20), 2),
+        (("buy", "BTC-USD", "--quote-size", "25", "--client-order-id", "a\nb"), 2),
+        (("buy", "BTC-USD", "--quote-size", "25", "--client-order-id", "a\udcff"), 2),
         (("hold", "BTC-USD", "--quote-size", "25"), 2),
         (("buy", "BTC-USD", "--base-size", "1", "--limit", "60000", "--tif", "gtd"), 2),
         (("buy", "BTC-USD", "--base-size", "1", "--limit", "60000", "--tif", "soon"), 2),
