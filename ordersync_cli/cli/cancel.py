@@ -9,6 +9,7 @@ import typer
 from ordersync_cli.cli.invocation import Invocation
 from ordersync_cli.cli.options import command
 from ordersync_cli.cli.trades import trade_json
+from ordersync_cli.errors import UsageError
 
 _WORDS = {
     "accepted": "cancelling; it may still fill",
@@ -18,8 +19,17 @@ _WORDS = {
     "unknown": "the answer was lost; the wish stays stored",
     "external": "not in this store",
     "unknown_order": "neither the store nor the venue knows it",
+    "not_looked_up": "not in this store, and the venue could not be asked",
 }
-_WORST_FIRST = (8, 11, 10, 5, 0)
+_KINDS = {  # the worst first
+    8: "unknown",
+    4: "credentials",
+    7: "unreadable",
+    6: "venue_unavailable",
+    11: "unknown_order",
+    10: "breaks",
+    5: "refused",
+}
 
 
 @command("cancel", shape={"results": []})
@@ -31,13 +41,15 @@ def cancel(
     from ordersync_cli.services.cancel import Cancelling
     from ordersync_cli.services.ports import TradeFilter
 
+    if not all(name.strip() for name in order_ids):
+        raise UsageError("An order id is empty. Nothing was sent.", "See `ordersync list`.")
     wiring = run.wiring
     service = Cancelling(store=wiring.store, venue=wiring.venue, recorder=wiring.recorder, clock=wiring.clock)
     results = service.cancel(order_ids)
     known = [r.trade_id for r in results if r.trade_id is not None]
     with wiring.store.read() as transaction:
         views = {v.trade_id: v for v in transaction.trades.views(TradeFilter(trade_ids=known))} if known else {}
-    code = next(c for c in _WORST_FIRST if any(r.exit_code == c for r in results))
+    code = next((c for c in _KINDS if any(r.exit_code == c for r in results)), 0)
     rows = []
     for result in results:
         view = views.get(result.trade_id) if result.trade_id is not None else None
@@ -58,10 +70,9 @@ def cancel(
     error = None
     if code:
         first = next(r for r in results if r.exit_code == code)
-        kind = {5: "refused", 8: "unknown", 10: "breaks", 11: "unknown_order"}[code]
         remedy = f"ordersync sync {first.order_id or first.wanted}"
         message = f"{first.wanted}: {_WORDS[first.result]}" + (f" ({first.reason})" if first.reason else "")
-        error = {"code": code, "kind": kind, "message": message, "remedy": remedy}
+        error = {"code": code, "kind": _KINDS[code], "message": message, "remedy": remedy}
     if run.output.as_json:
         run.output.document({"results": rows}, error=error)
     return code

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ordersync_cli.clock import Clock
-from ordersync_cli.domain.observations import CancelSeen, CancelStep, OrderSeen
+from ordersync_cli.domain.observations import CancelSeen, CancelStep
 from ordersync_cli.domain.orders import OrderStatus, Source
 from ordersync_cli.domain.standing import derive
 from ordersync_cli.domain.trade import Standing, Trade
-from ordersync_cli.errors import OrdersyncError, UnknownOrder, VenueUnavailable
+from ordersync_cli.errors import (
+    CredentialsRefused,
+    OrderRefused,
+    OrdersyncError,
+    OutcomeUnknown,
+    UnknownOrder,
+    UnreadableAnswer,
+    VenueUnavailable,
+)
 from ordersync_cli.services.find import trade_id_of
 from ordersync_cli.services.ports import CancelAnswer, Lane, Store, Venue
 from ordersync_cli.services.record import Recorder
-
-MOST_AT_ONCE = 100  # Coinbase docs, Cancel Orders: at most 100 ids a request
+from ordersync_cli.services.wishes import MOST_AT_ONCE, answered, ask_for_cancels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +30,7 @@ class Cancelled:
     """What became of one wish to cancel.
 
     ``result``: accepted (may still fill), refused, ended_before, waiting (no order id yet),
-    unknown (the answer was lost), unknown_order.
+    unknown (the answer was lost), external, unknown_order, not_looked_up.
     """
 
     wanted: str
@@ -46,13 +53,13 @@ class Cancelling:
     def cancel(self, wanted: Sequence[str]) -> list[Cancelled]:
         """Cancel each order named; one result a name, in the order they were named."""
         results: dict[str, Cancelled] = {}
-        asked: dict[str, tuple[str, int]] = {}
+        asked: dict[str, dict[str, int]] = {}  # order id: the names it was given, and its trade
         for name in dict.fromkeys(wanted):
             found = self._wish(name) or self._unheld(name)
             if isinstance(found, Cancelled):
                 results[name] = found
             else:
-                asked[found[0]] = (name, found[1])
+                asked.setdefault(found[0], {})[name] = found[1]
         order_ids = list(asked)
         for start in range(0, len(order_ids), MOST_AT_ONCE):
             for done in self._ask(order_ids[start : start + MOST_AT_ONCE], asked):
@@ -88,68 +95,49 @@ class Cancelling:
         return standing.order_id, trade_id
 
     def _unheld(self, name: str) -> Cancelled:
-        seen: OrderSeen | None = self.venue.order(name, Lane.SYNC)
-        if seen is None:
-            raise UnknownOrder(
-                f"Neither the store nor {self.venue.name} knows the order {name}. Nothing was sent.",
-                "See `ordersync list`.",
-            )
-        return Cancelled(
-            wanted=name,
-            trade_id=None,
-            order_id=seen.order_id,
-            result="external",
-            reason="not placed through this store; take it in with `ordersync sync ID --adopt`",
-            exit_code=10,
-        )
-
-    def _ask(self, order_ids: Sequence[str], asked: dict[str, tuple[str, int]]) -> list[Cancelled]:
+        """Say whose an order is that the store does not hold; the others named are cancelled all the same."""
+        seen, result, reason, code = None, "external", "take it in with `ordersync sync ID --adopt`", 10
         try:
-            answers = {a.order_id: a for a in self.venue.cancel(order_ids, Lane.SYNC)}
-        except VenueUnavailable as problem:
-            return [
-                Cancelled(
-                    wanted=asked[i][0],
-                    trade_id=asked[i][1],
-                    order_id=i,
-                    result="unknown",
-                    reason=problem.message.rstrip("."),
-                    exit_code=8,
-                )
-                for i in order_ids
-            ]
-        return [self._answered(i, *asked[i], answers.get(i)) for i in order_ids]
+            seen = self.venue.order(name, Lane.SYNC)
+        except OrderRefused:  # not even the form of an order id
+            pass
+        except (VenueUnavailable, CredentialsRefused, UnreadableAnswer) as problem:
+            result, reason, code = "not_looked_up", problem.message.rstrip("."), problem.exit_code
+        if seen is None and result == "external":
+            result, reason, code = "unknown_order", "see `ordersync list`", UnknownOrder.exit_code
+        order_id = None if seen is None else seen.order_id
+        return Cancelled(wanted=name, trade_id=None, order_id=order_id, result=result, reason=reason, exit_code=code)
 
-    def _answered(self, order_id: str, name: str, trade_id: int, answer: CancelAnswer | None) -> Cancelled:
-        if answer is None:
-            return Cancelled(
-                wanted=name,
-                trade_id=trade_id,
-                order_id=order_id,
-                result="unknown",
-                reason="the venue's answer did not name this order",
-                exit_code=8,
-            )
+    def _ask(self, order_ids: Sequence[str], asked: dict[str, dict[str, int]]) -> Iterator[Cancelled]:
+        answers, problem = ask_for_cancels(self.venue, order_ids, Lane.SYNC)
+        by_id = {answer.order_id: answer for answer in answers}
+        for order_id in order_ids:
+            answer = by_id.get(order_id)
+            trade_id = next(iter(asked[order_id].values()))
+            reason = "the venue's answer did not name this order" if problem is None else problem.message.rstrip(".")
+            result, code = "unknown", OutcomeUnknown.exit_code
+            if answer is not None:
+                accepted, reason = self._answered(trade_id, answer)
+                result = "accepted" if accepted else "refused"
+                code = 0 if accepted else OrderRefused.exit_code if problem is None else problem.exit_code
+            for name in asked[order_id]:
+                yield Cancelled(
+                    wanted=name,
+                    trade_id=trade_id,
+                    order_id=order_id,
+                    result=result,
+                    reason=None if result == "accepted" else reason,
+                    exit_code=code,
+                )
+
+    def _answered(self, trade_id: int, answer: CancelAnswer) -> tuple[bool, str]:
+        """Write down what the venue answered; tells whether it accepted, and why not."""
         with self.store.write() as transaction:
-            trade = transaction.trades.load([trade_id])[trade_id]
-            wish = trade.cancel
+            wish = transaction.trades.load([trade_id])[trade_id].cancel
             assert wish is not None
-            step = CancelStep.ACCEPTED if answer.accepted else CancelStep.REFUSED
-            said = CancelSeen(
-                requested_at=wish.requested_at,
-                step=step,
-                answered_at=self.venue.now(),
-                reason=None if answer.accepted else answer.reason,
-            )
+            said = answered(wish, answer, at=self.venue.now())
             self.recorder.about_in(transaction, {trade_id: [said]}, source=Source.SYNC)
-        return Cancelled(
-            wanted=name,
-            trade_id=trade_id,
-            order_id=order_id,
-            result="accepted" if answer.accepted else "refused",
-            reason=None if answer.accepted else answer.reason,
-            exit_code=0 if answer.accepted else 5,
-        )
+        return said.step is CancelStep.ACCEPTED, said.reason or ""
 
     def _look(self, order_ids: Sequence[str]) -> None:
         """Look once at what was cancelled, so that the answer shows the venue's word."""

@@ -69,10 +69,12 @@ class LightPass:
         settle_named_twice(self.work, self.followed.named_twice)
         resolved = Intents(work=self.work).run(intents)
         self.followed.take(resolved)
-        send_wishes(self.work, sorted(self.followed.wishes))
+        unsent = send_wishes(self.work, sorted(self.followed.wishes))
         self._prove_zero()
         self._fetch_fills()
         self._judge()
+        if unsent is not None:
+            raise unsent
 
     def _gather(self) -> tuple[dict[str, TradeView], list[int]]:
         """List what to ask for: order ids, and the trades of intents without one."""

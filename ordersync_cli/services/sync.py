@@ -41,17 +41,20 @@ class Synced:
     explanation: tuple[str, ...]
 
     def json(self) -> dict[str, Any]:
-        """Give the contract's document, values still typed."""
+        """Give the contract's document, values still typed; what a dry run would take in has no number yet."""
+        trade = None if self.view is None else asdict(self.view)
+        if trade is not None and trade["trade_id"] < 0:
+            trade["trade_id"] = None
         return {
             "success": self.success,
             "order_id": self.order_id,
-            "trade_id": None if self.view is None else self.view.trade_id,
+            "trade_id": None if trade is None else trade["trade_id"],
             "status_change": self.status_change,
             "changed": self.changed,
             "coinbase_status": self.coinbase_status,
             "updated_at": None if self.view is None else self.view.updated_at,
             "explanation": list(self.explanation),
-            "trade": None if self.view is None else asdict(self.view),
+            "trade": trade,
         }
 
 

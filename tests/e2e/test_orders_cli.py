@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from tests.support.stage import FILL_SOON, Stage
+from tests.support.stage import FILL_SOON, PLACE_PATH, Stage
 
 RESTING = ("buy", "BTC-USD", "--base-size", "0.001", "--limit", "1000", "--no-wait")
 
@@ -91,6 +92,50 @@ def test_a_cancel_without_an_order_id_is_stored_and_sent_once_it_is_known(stage:
     stage.run("reconcile", "--json")
     assert stage.orders("lost")[0]["status"] == "CANCELLED"
     assert stage.rows()[0]["order_status"] == "cancelled"
+
+
+CANCEL_PATH = PLACE_PATH + "/batch_cancel"
+
+
+def test_a_cancel_with_a_name_that_nobody_knows_cancels_the_others(stage: Stage) -> None:
+    first, second = placed(stage, *RESTING), placed(stage, *RESTING)
+    done = stage.run("cancel", str(first["trade_id"]), "nobody", second["order_id"], first["order_id"], "--json")
+    told = done.document
+    assert (done.code, told["error"]["kind"]) == (11, "unknown_order")
+    assert [r["result"] for r in told["results"]] == ["accepted", "unknown_order", "accepted", "accepted"]
+    assert [r["order_status"] for r in stage.rows()] == ["cancelling", "cancelling"]
+    assert stage.run("cancel", str(first["trade_id"]), " ", "--json").code == 2
+
+
+def test_a_cancel_asked_for_twice_is_on_its_way(stage: Stage) -> None:
+    trade = placed(stage, *RESTING)
+    again = {"success": False, "failure_reason": "DUPLICATE_CANCEL_REQUEST", "order_id": trade["order_id"]}
+    stage.exchange.control.fault(
+        kind="status", status=200, body=json.dumps({"results": [again]}), method="POST", path=CANCEL_PATH, count=1
+    )
+    done = stage.run("cancel", trade["order_id"], "--json")
+    assert (done.code, done.document["results"][0]["result"]) == (0, "accepted")
+    assert stage.rows()[0]["order_status"] == "cancelling"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code", "result", "stands"),
+    [
+        (400, '{"error": "InvalidArgument", "message": "no"}', 5, "refused", "open"),
+        (403, '{"error": "PERMISSION_DENIED", "message": "Missing required scopes"}', 4, "refused", "open"),
+        (503, "go/sg/1", 8, "unknown", "cancelling"),
+        (200, "<html>", 8, "unknown", "cancelling"),
+    ],
+)
+def test_a_cancel_that_fails_as_a_whole_is_a_result_too(
+    stage: Stage, status: int, body: str, code: int, result: str, stands: str
+) -> None:
+    trade = placed(stage, *RESTING)
+    stage.exchange.control.fault(kind="status", status=status, body=body, method="POST", path=CANCEL_PATH, count=1)
+    done = stage.run("cancel", trade["order_id"], "--json")
+    assert (done.code, done.document["error"]["code"]) == (code, code), done.err
+    assert done.document["results"][0]["result"] == result
+    assert stage.rows()[0]["order_status"] == stands
 
 
 def test_an_external_order_is_not_cancelled_through_this_store(stage: Stage) -> None:

@@ -10,7 +10,15 @@ import pytest
 
 from ordersync_cli.domain.observations import CancelSeen, CancelStep
 from ordersync_cli.domain.orders import OrderType, Side, Source
-from ordersync_cli.errors import LeaseHeld, LeaseLost, StoreError, UnreadableAnswer, VenueUnavailable
+from ordersync_cli.errors import (
+    CredentialsRefused,
+    LeaseHeld,
+    LeaseLost,
+    OrdersyncError,
+    StoreError,
+    UnreadableAnswer,
+    VenueUnavailable,
+)
 from ordersync_cli.services.pulse import PassStopped, TimeIsOver
 from ordersync_cli.services.reconcile import Outage, Wish
 from tests.support.pass_world import DRY, World
@@ -260,6 +268,28 @@ def test_a_wish_to_cancel_is_sent_as_soon_as_the_order_id_is_known(world: World)
     assert world.view("o1").order_status == "cancelling"
     world.passes.light()
     assert world.venue.cancels == ["o1"]
+
+
+@pytest.mark.parametrize(
+    ("problem", "stands"),
+    [(CredentialsRefused("it lacks a permission."), "open"), (UnreadableAnswer("garbage."), "cancelling")],
+)
+def test_T31_a_cancel_that_cannot_be_sent_keeps_the_pass_from_nothing(
+    world: World, problem: OrdersyncError, stands: str
+) -> None:
+    trade = world.placed("o1", order_type=OrderType.LIMIT, limit_price=Decimal(10))
+    world.recorder.about(
+        trade.trade_id, [CancelSeen(requested_at=world.venue.now(), step=CancelStep.REQUESTED)], source=Source.SYNC
+    )
+    world.placed("o2")
+    world.venue.end("o2", "CANCELLED")
+    world.clock.advance(10)
+    world.venue.fail(lambda: problem, call="cancel", times=None)
+    with pytest.raises(type(problem)):
+        world.passes.light()
+    assert (world.view("o1").order_status, world.view("o2").status) == (stands, "failed")
+    if stands == "open":
+        assert world.passes.light().exit_code == 0, "what the venue refused is not asked for again"
 
 
 def test_T31_open_after_an_accepted_cancel_is_cancelling_then_the_venues_word(world: World) -> None:
