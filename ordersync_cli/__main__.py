@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import FrameType
 
@@ -65,7 +65,7 @@ def main(words: Sequence[str] | None = None) -> int:
     line = list(sys.argv[1:] if words is None else words)
     run: Invocation | None = None
     try:
-        _end_on_sigterm()
+        _end_on_signals(lambda: run)
         prepared = parse(line)
         if isinstance(prepared, int):
             return _left(Output(as_json=False), prepared, at_stake=False)
@@ -75,7 +75,7 @@ def main(words: Sequence[str] | None = None) -> int:
     except BaseException as error:  # noqa: BLE001  (the one place that may)
         code = _failed(error, line, run)
     finally:
-        _ignore_sigterm()
+        _ignore_signals(run)
         if run is not None:
             _close(run)
     output = run.output if run is not None else Output(as_json=False)
@@ -172,19 +172,27 @@ def _left(output: Output, code: int, *, at_stake: bool) -> int:
     return code if code or at_stake else 1
 
 
-def _end_on_sigterm() -> None:
+def _end_on_signals(run: Callable[[], Invocation | None]) -> None:
+    """Let a signal end the run; once an order may exist, only the first does: the rest is writing that down."""
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        at = run()
+        if at is not None and at.at_stake is not None:
+            _ignore_signals(at)
+        raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, _terminate)
+        signal.signal(signal.SIGTERM, end)
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else somebody had it ignored
+            signal.signal(signal.SIGINT, end)
 
 
-def _ignore_sigterm() -> None:
+def _ignore_signals(run: Invocation | None) -> None:
     """A second signal while everything is being closed must not tear it apart."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-
-
-def _terminate(_number: int, _frame: FrameType | None) -> None:
-    raise Terminated
+        if run is not None and run.at_stake is not None:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 if __name__ == "__main__":

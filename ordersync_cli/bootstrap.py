@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 from ordersync_cli.clock import Chance, Clock, SystemChance, SystemClock
-from ordersync_cli.errors import OrderRefused, StoreError, UnreadableAnswer
+from ordersync_cli.errors import OrderRefused, OrdersyncError, StoreError, UnreadableAnswer, VenueUnavailable
 
 if TYPE_CHECKING:
     from ordersync_cli.config import Settings
@@ -41,18 +41,24 @@ class Wiring:
 
     @cached_property
     def store(self) -> HistoryStore:
-        """The trade store; raises StoreError (exit 9)."""
+        """The trade store; raises StoreError (exit 9), SettingsError (exit 3) where it is another venue's."""
         from ordersync_cli.store import open_store
 
         settings = self.settings
         if settings.origins["database_url"].kind == "default":
             make_data_dir(settings)
-        return open_store(
+        store = open_store(
             settings.database_url,
             clock=self.clock,
             chance=self.chance,
             requests_per_second=float(settings.requests_per_second),
         )
+        try:
+            store.refuse_other_venue(settings.venue)
+        except OrdersyncError:
+            store.close()
+            raise
+        return store
 
     @cached_property
     def venue(self) -> Venue:
@@ -208,9 +214,10 @@ class VenueReach:
         )
 
     def claim(self, store: Store, *, bind: bool) -> None:
-        """Bind the store to this venue and the key's portfolio, or only compare; a known key costs no request.
+        """Bind the store to this venue and the key's portfolio, or only compare; it is asked for at every run.
 
-        Raises SettingsError (exit 3) where the store belongs to another.
+        In an outage what was said of this key before still counts. Raises SettingsError (exit 3)
+        where the store belongs to another.
         """
         from ordersync_cli.services.ports import Lane
 
@@ -218,14 +225,16 @@ class VenueReach:
         note = f"portfolio_of_key:{key}"
         with store.read() as transaction:
             known = transaction.notes.get(note)
-        portfolio = known
-        if portfolio is None:
-            try:
-                portfolio = self.rest.key_permissions(Lane.PLACE).portfolio_id or None
-            except (OrderRefused, UnreadableAnswer):  # a server of the wire format need not know this call
-                portfolio = None
+        try:
+            portfolio = self.rest.key_permissions(Lane.PLACE).portfolio_id or None
+        except (OrderRefused, UnreadableAnswer):  # a server of the wire format need not know this call
+            portfolio = known
+        except VenueUnavailable:
+            if known is None:
+                raise
+            portfolio = known
         store.claim(self._settings.venue, portfolio, bind=bind)
-        if bind and known is None and portfolio is not None:
+        if bind and portfolio not in (None, known):
             with store.write() as transaction:
                 transaction.notes.set(note, portfolio)
 

@@ -66,7 +66,7 @@ def _checks(run: Invocation, *, with_feed: bool) -> Iterator[Check]:
     yield store
     if checkup.FAILED not in {key.status, store.status}:
         yield from _venue(run, with_feed=with_feed)
-    if store.exit_code != checkup.STORE:
+    if store.status != checkup.FAILED:
         yield from _deeds(run)
 
 

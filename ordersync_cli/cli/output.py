@@ -79,8 +79,10 @@ class Output:
         try:
             sys.stderr.write(f"{self.redactor.text(text)}\n")
             sys.stderr.flush()
-        except (OSError, ValueError, AttributeError):  # closed, full or missing: there is nobody to tell
+        except AttributeError:  # missing: there is nobody to tell
             pass
+        except (OSError, ValueError):  # closed or full: the same
+            _sink("stderr")
 
     def mark_simulated(self) -> None:
         """Say on stderr that nothing here is real; --quiet does not silence it."""
@@ -103,12 +105,17 @@ class Output:
         self._write(text, end="")
 
     def flush(self) -> None:
-        """Flush stdout; at the end of a run, before its exit code."""
+        """Flush both streams; at the end of a run, before its exit code."""
         if self.is_open and sys.stdout is not None:
             try:
                 sys.stdout.flush()
             except (OSError, ValueError) as error:
                 self._lost(error)
+        if sys.stderr is not None:
+            try:
+                sys.stderr.flush()
+            except (OSError, ValueError):
+                _sink("stderr")
 
     def _write(self, text: str, end: str = "\n") -> None:
         if not self.is_open:
@@ -123,16 +130,11 @@ class Output:
             self._lost(error)
 
     def _lost(self, error: OSError | ValueError) -> None:
-        """Stop writing; what the interpreter flushes at exit goes nowhere instead of raising."""
+        """Stop writing."""
         self.is_open = False
         if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
             self.problem = f"stdout cannot be written: {error.strerror}"
-        try:
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, sys.stdout.fileno())
-            os.close(nowhere)
-        except (OSError, ValueError):
-            sys.stdout = None
+        _sink("stdout")
 
     def _print_table(self, columns: Sequence[str], rows: Sequence[Sequence[str]], title: str) -> None:
         from rich.box import SIMPLE_HEAD
@@ -153,6 +155,16 @@ class Output:
             console.print(table, crop=False)
         except OSError as error:
             self._lost(error)
+
+
+def _sink(name: str) -> None:
+    """Send a stream that takes nothing into the void: else its flush at exit fails, and the exit code is 120."""
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, getattr(sys, name).fileno())
+        os.close(nowhere)
+    except (OSError, ValueError):
+        setattr(sys, name, None)
 
 
 def to_json(body: Mapping[str, Any], *, indent: int | None = None) -> str:

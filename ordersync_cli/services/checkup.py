@@ -17,7 +17,6 @@ from ordersync_cli.services.situation import AlertLimits, StoreFacts
 OK, WARNING, FAILED = "ok", "warning", "failed"
 _WATCHER_ALIVE = 10.0  # seconds since its last beat
 _BREAKS_REMAIN = 10
-STORE = 9  # the exit code of a store that cannot be read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -161,13 +161,18 @@ class TradeStore:
         """
         wanted = {VENUE: venue} if portfolio_id is None else {VENUE: venue, PORTFOLIO: portfolio_id}
         with self.read() as transaction:
-            missing = self._missing(transaction, wanted)
+            missing = _missing(transaction, wanted, self.location)
         if not missing or not bind:
             return
         with self.write() as transaction:
-            for name in self._missing(transaction, wanted):
+            for name in _missing(transaction, wanted, self.location):
                 value = wanted.get(name) or self._chance.uuid().replace("-", "")[:_TAG_LENGTH]
                 transaction.notes.set(name, value)
+
+    def refuse_other_venue(self, venue: str) -> None:
+        """Raise SettingsError (exit 3) where it is another venue's: nothing is shown as what it is not."""
+        with self.read() as transaction:
+            _missing(transaction, {VENUE: venue}, self.location)
 
     def wait_for_change(self, timeout: float) -> bool:
         """Wait until another process wrote to the store (some 25 ms late), or the time is up."""
@@ -177,18 +182,6 @@ class TradeStore:
         """Close every connection."""
         self.budget.close()
         self._database.close()
-
-    def _missing(self, transaction: UnitOfWork, wanted: dict[str, str]) -> list[str]:
-        for name, value in wanted.items():
-            stored = transaction.notes.get(name)
-            if stored is not None and stored != value:
-                word = "portfolio" if name == PORTFOLIO else "venue"
-                raise SettingsError(
-                    f"The store {self.location.shown} belongs to the {word} {stored}, not to {value}. "
-                    "Nothing was read or written.",
-                    "Give another --database: simulated and real orders must never meet.",
-                )
-        return [name for name in (*wanted, TAG) if transaction.notes.get(name) is None]
 
     def _columns_never_null(self, sql: Sql) -> frozenset[str]:
         """Tell which columns of a table that was taken over may not be NULL; read once."""
@@ -203,3 +196,17 @@ class TradeStore:
         if self.location.postgres:
             return PostgresBucket(self.location)
         return FileBucket(self.location, self._clock)
+
+
+def _missing(transaction: UnitOfWork, wanted: dict[str, str], location: Location) -> list[str]:
+    """List what a store was not told yet of whose it is; raises SettingsError where it is another's."""
+    for name, value in wanted.items():
+        stored = transaction.notes.get(name)
+        if stored is not None and stored != value:
+            word = "portfolio" if name == PORTFOLIO else "venue"
+            raise SettingsError(
+                f"The store {location.shown} belongs to the {word} {stored}, not to {value}. "
+                "Nothing was read or written.",
+                "Give another --database: simulated and real orders must never meet.",
+            )
+    return [name for name in (*wanted, TAG) if transaction.notes.get(name) is None]

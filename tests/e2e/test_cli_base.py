@@ -170,6 +170,17 @@ def test_a_full_disk_is_said() -> None:
     assert "No space left on device" in done.stderr
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_nobody_on_stderr_changes_no_exit_code() -> None:
+    with open("/dev/full", "w") as full:  # noqa: PTH123  (a device, not a file)
+        done = subprocess.run(
+            [*ORDERSYNC, "show", "nothing", "--json"], stdout=subprocess.PIPE, stderr=full, text=True, timeout=60,
+            check=False,
+        )  # fmt: skip
+
+    assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (11, 11)
+
+
 def test_on_a_terminal_a_table_is_drawn_without_colour_when_asked() -> None:
     screen = pexpect.spawn(
         ORDERSYNC[0], [*ORDERSYNC[1:], "config", "show"], timeout=60, encoding="utf-8", dimensions=(60, 120),

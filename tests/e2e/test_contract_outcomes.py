@@ -122,6 +122,20 @@ def test_T30_an_outage_with_nothing_pending_is_6_said_once_and_reading_goes_on(o
     assert 'ordersync_open_breaks{kind="missing_fill"} 0.0' in metrics.read_text()
 
 
+def test_a_store_of_another_portfolio_or_venue_is_3_for_every_command(other: OtherStage) -> None:
+    assert other.place(*BUY).code == 0
+    toy = {"ORDERSYNC_VENUE": "simulator", **dict.fromkeys(("ORDERSYNC_REST_URL", "ORDERSYNC_WS_URL"), "")}
+    for words in (("list",), ("show", "1"), ("report",), ("freeze",), ("doctor",), ("watch", "--once")):
+        told = other.run(*words, "--json", **toy, ORDERSYNC_KEY_FILE="")
+        assert told.code == 3, (words, told)
+    other.exchange.state.portfolio = "11111111-0000-4000-8000-00000000cafe"
+    for words in (("reconcile",), ("sync", "1"), ("watch", "--once"), ("place", *BUY, "--yes")):
+        told = other.run(*words, "--json")
+        assert (told.code, "belongs to the portfolio" in told.err) == (3, True), (words, told)
+    assert other.books.posts == 1
+    assert (other.run("list", "--json").code, other.run("show", "1").code) == (0, 0), "nobody asks the venue"
+
+
 def test_P12_what_kill_9_left_is_made_whole(other: OtherStage) -> None:
     assert other.place(*BUY).code == 0
     chance = random.Random(20)  # moments drawn once: each run kills at the same ones, more or less

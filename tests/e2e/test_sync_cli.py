@@ -74,6 +74,8 @@ def test_an_external_order_is_10_and_taken_in_with_adopt(stage: Stage) -> None:
     (order_id,) = [o["order_id"] for o in stage.orders("another-program")]
     left = stage.run("sync", order_id, "--json")
     assert (left.code, left.document["success"], left.document["trade"]) == (10, False, None)
+    dry = stage.run("sync", order_id, "--adopt", "--dry-run", "--json").document
+    assert (dry["trade_id"], dry["trade"]["trade_id"], dry["trade"]["order_id"]) == (None, None, order_id)
     taken = stage.run("sync", order_id, "--adopt", "--json")
     assert (taken.code, taken.document["trade"]["status"]) == (0, "completed")
     assert stage.differences() == []

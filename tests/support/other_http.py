@@ -44,6 +44,7 @@ class OtherState:
         self.public_key = public_key
         self.faults: list[Fault] = []
         self.refusal: dict[str, Any] | None = None
+        self.portfolio = PORTFOLIO
         self.scopes = {"can_view": True, "can_trade": True}
         self.outage: str | None = None  # cut, 503
         self.lines: list[str] = []
@@ -154,7 +155,7 @@ class OtherRequest(BaseHTTPRequestHandler):
             return 200, {
                 **self.state.scopes,
                 "can_transfer": False,
-                "portfolio_uuid": PORTFOLIO,
+                "portfolio_uuid": self.state.portfolio,
                 "portfolio_type": "DEFAULT",
             }
         if line == "GET /time":

@@ -39,7 +39,7 @@ def test_words_numbers_and_defaults_are_read_as_declared() -> None:
     prepared = parse([*PLACE, "--bot-id", "7", "--wait", "1.5", "--tif", "ioc"])
     assert isinstance(prepared, Prepared)
     said = prepared.arguments
-    assert (said["side"], said["bot_id"], said["wait"], said["tif"]) == ("buy", 7, 1.5, "ioc")
+    assert (said["side"], said["bot_id"], said["wait"].total_seconds(), said["tif"]) == ("buy", 7, 1.5, "ioc")
     assert str(said["quote_size"]) == "25"
     assert said["base_size"] is None
     assert said["follow_for"].total_seconds() == 300

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -25,11 +26,14 @@ Run = Callable[[Invocation], int | None]
 @pytest.fixture(autouse=True)
 def _as_it_was():
     """Let each test register commands of its own, and put the process back as it was."""
-    before, term = dict(options.REGISTRY), signal.getsignal(signal.SIGTERM)
+    before = dict(options.REGISTRY)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     options.REGISTRY.clear()
     options.REGISTRY.update(before)
-    signal.signal(signal.SIGTERM, term)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
     logs.stop_log()
 
 
@@ -151,6 +155,19 @@ def test_sigterm_is_143(call) -> None:
         return 0
 
     assert call(body)[0] == 143
+
+
+def test_P10_once_an_order_may_exist_only_the_first_signal_interrupts(call) -> None:
+    def body(run: Invocation) -> int:
+        run.at_stake = "ids"
+        with suppress(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGTERM)
+            signal.pause()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            os.kill(os.getpid(), number)
+        return 5
+
+    assert call(body)[0] == 5
 
 
 def test_a_reader_that_went_away_is_no_failure(call, monkeypatch) -> None:
