@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from ordersync_cli.services.intent import Wanted
     from ordersync_cli.services.ports import Preview, SignedOrder, Store, Venue
     from ordersync_cli.services.record import Recorder
+
+_log = logging.getLogger(__name__)
 
 OUTCOME_EXITS = {
     "filled": 0,
@@ -103,7 +106,10 @@ class Placing:
 
     def _send(self, wanted: Wanted, trade: Trade, signed: SignedOrder) -> Placed:
         wanted.say(f"client_order_id {trade.request.client_order_id}")
+        said = {"client_order_id": trade.request.client_order_id}
+        _log.info("the intent of trade %s is committed; sending it once", trade.trade_id, extra=said)
         answer = self._answer(trade, signed)
+        _log.info("the venue's answer: %s %s", answer.kind.value, answer.reason or answer.order_id, extra=said)
         trade_id = trade.trade_id
         assert trade_id is not None
         try:

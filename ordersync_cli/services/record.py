@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from ordersync_cli.domain.orders import Source
     from ordersync_cli.domain.trade import Alarm, Change, Trade
     from ordersync_cli.services.ports import ClockOffset, Store, TradeEvent, Transaction
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,12 +127,23 @@ class Recorder:
                     seen = confirmed.get(trade_id)
                     confirmed[trade_id] = observation.as_of if seen is None else max(seen, observation.as_of)
         events = transaction.trades.save(changes, committed_at=self.clock.now(), offset=self.offset())
+        for event in events:
+            _tell(event)
         quiet = confirmed.keys() - {c.after.trade_id for c in changes}
         if quiet:
             transaction.trades.confirm({k: confirmed[k] for k in quiet})
         alarms = [alarm for change in changes for alarm in change.alarms]
         self.announce(transaction, alarms, events)
         return Recorded(changes=tuple(changes), events=tuple(events))
+
+
+def _tell(event: TradeEvent) -> None:
+    _log.info(
+        "%s of trade %s from %s: %s (%s), venue %s, filled %s",
+        *(event.kind, event.trade_id, event.source, event.status, event.order_status),
+        *(event.venue_status or "not heard", event.filled_size),
+        extra={"client_order_id": event.client_order_id, "order_id": event.order_id},
+    )
 
 
 def is_news(event: TradeEvent) -> bool:

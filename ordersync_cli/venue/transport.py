@@ -22,6 +22,8 @@ from ordersync_cli.venue.redact import redacted
 
 Params = Mapping[str, str | Sequence[str]]
 
+_log = logging.getLogger(__name__)
+
 # A connection that lay idle longer may have been closed by the venue without our seeing it: an order
 # sent into it would end with an unknown outcome.
 IDLE_LIMIT = 10.0  # seconds
@@ -158,6 +160,7 @@ class Transport:
         with self._lock:
             self._requests_made += 1
         client.token = token
+        started = self._clock.monotonic()
         begin_watch()
         try:
             reply: Reply
@@ -167,12 +170,14 @@ class Transport:
                 reply = client.post(path, data=content)
         except Exception as error:
             text = redacted(in_words(error, self._address.netloc), 160)
+            _log.debug("%s %s: no answer (%s)", method, path, text)
             if nothing_left():
                 raise NotSent(text) from error
             raise Lost(text) from error
         finally:
             client.token = None
             client.used_mono = self._clock.monotonic()
+        _log.debug("%s %s: %s in %.0f ms", method, path, reply.status, (client.used_mono - started) * 1000)
         return reply
 
     def _client(self) -> _Client:
