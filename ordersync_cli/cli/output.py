@@ -100,9 +100,16 @@ class Output:
         on_terminal = is_terminal(stream) and os.environ.get("TERM") != "dumb"
         return Console(file=stream, force_terminal=on_terminal, no_color="NO_COLOR" in os.environ or None)
 
-    def raw(self, text: str) -> None:
-        """Write text to stdout as it is, without a line end of ours."""
-        self._write(text, end="")
+    def raw(self, part: bytes) -> None:
+        """Write bytes to stdout as they are."""
+        if not self.is_open or sys.stdout is None:
+            self.is_open = False
+            return
+        try:
+            sys.stdout.buffer.write(part)
+            sys.stdout.buffer.flush()
+        except (OSError, ValueError) as error:
+            self._lost(error)
 
     def flush(self) -> None:
         """Flush both streams; at the end of a run, before its exit code."""
@@ -117,14 +124,14 @@ class Output:
             except (OSError, ValueError):
                 _sink("stderr")
 
-    def _write(self, text: str, end: str = "\n") -> None:
+    def _write(self, text: str) -> None:
         if not self.is_open:
             return
         if sys.stdout is None:
             self.is_open = False
             return
         try:
-            sys.stdout.write(f"{text}{end}")
+            sys.stdout.write(f"{text}\n")
             sys.stdout.flush()
         except (OSError, ValueError) as error:
             self._lost(error)

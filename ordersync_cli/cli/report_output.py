@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,18 +37,18 @@ class Wish:
 def show(run: Invocation, made: Report, reading: Reading, scope: Scope, wish: Wish) -> None:
     """Print the report, or write it to the file; with --json the document is on stdout whatever else is written."""
     as_json = run.output.as_json
-    if as_json:
+    if wish.file is not None:
+        with _opened(wish.file) as file:
+            for part in _content(run, made, reading, scope, wish):
+                file.write(part)
+    elif as_json and wish.form != "json":
+        raise UsageError(f"--json and --format {wish.form} both want stdout.", "Give --output FILE.")
+    elif not as_json:
+        _print(run, made, reading, scope, wish)
+    if as_json:  # last: what cannot be written is an error in this document
         run.document(made.document)
-    if wish.file is None:
-        if as_json and wish.form != "json":
-            raise UsageError(f"--json and --format {wish.form} both want stdout.", "Give --output FILE.")
-        if not as_json:
-            _print(run, made, reading, scope, wish)
-        return
-    with _opened(wish.file) as file:
-        for part in _content(run, made, reading, scope, wish):
-            file.write(part)
-    run.output.note(f"Wrote {wish.file}.")
+    if wish.file is not None:
+        run.output.note(f"Wrote {wish.file}.")
 
 
 def _print(run: Invocation, made: Report, reading: Reading, scope: Scope, wish: Wish) -> None:
@@ -59,11 +60,9 @@ def _print(run: Invocation, made: Report, reading: Reading, scope: Scope, wish: 
     if wish.form in BINARY and is_terminal(sys.stdout):
         raise UsageError(f"--format {wish.form} is no text for a terminal.", "Give --output FILE.")
     for part in _content(run, made, reading, scope, wish):
-        if wish.form in BINARY:
-            sys.stdout.buffer.write(part)
-            sys.stdout.buffer.flush()
-        else:
-            run.output.raw(part.decode())
+        run.output.raw(part)
+        if not run.output.is_open:  # nobody reads on: the rest of a million rows is not fetched
+            return
 
 
 def _content(run: Invocation, made: Report, reading: Reading, scope: Scope, wish: Wish) -> Iterator[bytes]:
@@ -105,13 +104,22 @@ def _series(reading: Reading, scope: Scope, made: Report) -> Series:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file that replaces the old one only when it is complete."""
-    part = path.with_name(f".{path.name}.part")
+    """Open a file that replaces the old one only when it is complete.
+
+    A pipe or a device is written into: a file renamed over /dev/null would be the end of it.
+    """
     try:
-        with part.open("wb") as file:
-            yield file
-        part.replace(path)
+        if path.exists() and not path.is_file():
+            with path.open("wb") as file:
+                yield file
+            return
+        whole = path.resolve()
+        part = whole.with_name(f".{whole.name}.{os.getpid()}.part")
+        try:
+            with part.open("wb") as file:
+                yield file
+            part.replace(whole)
+        finally:
+            part.unlink(missing_ok=True)
     except OSError as problem:
         raise UsageError(f"{path} cannot be written: {problem.strerror}.", "Give another --output.") from None
-    finally:
-        part.unlink(missing_ok=True)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
 import shutil
+import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -179,13 +182,48 @@ def test_a_file_is_replaced_when_it_is_complete_and_kept_otherwise(report, tmp_p
     [
         (("--format", "xml"), "--format is one of"),
         (("--format", "csv", "--rows", "events"), "--rows is"),
-        (("--format", "html", "--json"), "both want stdout"),
+        (("--format", "html"), "both want stdout"),
+        (("--format", "html", "--output", "nowhere/r.html"), "cannot be written"),
+        (("--output", ""), "cannot be written"),
     ],
 )
-def test_what_cannot_be_meant_is_a_usage_error(report, words, hint) -> None:
-    code, _, err = report(*words)
+def test_what_cannot_be_done_is_a_usage_error_in_the_one_document_too(report, words, hint) -> None:
+    code, out, err = report("--json", *words)
+    told = json.loads(out)
 
     assert (code, hint in err) == (2, True)
+    assert (told["error"]["code"], hint in told["error"]["message"]) == (2, True)
+
+
+def test_a_pipe_or_device_named_as_output_is_written_into_and_never_replaced(report, tmp_path) -> None:
+    """A file renamed over /dev/null would end many a program of that machine."""
+    pipe, link, file = tmp_path / "pipe", tmp_path / "link.json", tmp_path / "file.json"
+    os.mkfifo(pipe)
+    link.symlink_to(file)
+    heard: list[bytes] = []
+    reader = threading.Thread(target=lambda: heard.append(pipe.read_bytes()), daemon=True)
+    reader.start()
+
+    assert report("--format", "json", "--output", str(pipe))[0] == 0
+    assert report("--format", "json", "--output", str(link))[0] == 0
+    reader.join(30)
+
+    assert pipe.is_fifo()
+    assert json.loads(heard[0])["trades"]["total"] == 25
+    assert (link.is_symlink(), json.loads(file.read_text())["trades"]["total"]) == (True, 25)
+
+
+@pytest.mark.parametrize("words", [("--format", "html"), ("--format", "csv"), ("--format", "prometheus"), ()])
+def test_a_pipe_of_another_encoding_gets_the_whole_report(lived, tmp_path, words) -> None:
+    """Bytes are bytes: what a locale cannot write is no reason to lose a report without a word."""
+    told = []
+    for encoding in ("utf-8", "ascii"):
+        environment = {**os.environ, "HOME": str(tmp_path), "PYTHONIOENCODING": encoding}
+        command = [sys.executable, "-m", "ordersync_cli", "report", "--database", f"sqlite:///{lived}", *WINDOW, *words]
+        done = subprocess.run(command, capture_output=True, env=environment, timeout=120, check=True)
+        told.append(len(done.stdout.splitlines()))
+
+    assert told[0] == told[1] > 10
 
 
 def test_a_picture_without_the_extra_is_refused_with_a_remedy(report, monkeypatch) -> None:
