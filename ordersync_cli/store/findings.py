@@ -168,8 +168,11 @@ class Incidents:
         return None if row is None else _INCIDENT.read(row, self._sql.values)
 
     def between(self, since: datetime, until: datetime) -> list[Incident]:
-        """List incidents that were seen in [since, until), oldest first."""
+        """List incidents that were open at some moment of [since, until), oldest first."""
         values = self._sql.values
-        text = f"{_INCIDENT.select()} WHERE opened_at < ? AND last_seen >= ? ORDER BY opened_at, incident_id"
+        text = (
+            f"{_INCIDENT.select()} WHERE opened_at < ? AND (resolved_at IS NULL OR resolved_at >= ?) "
+            "ORDER BY opened_at, incident_id"
+        )
         rows = self._sql.rows(text, (values.time(until), values.time(since)))
         return [_INCIDENT.read(row, values) for row in rows]

@@ -180,6 +180,19 @@ def test_an_incident_is_opened_once_and_counted(store) -> None:
         assert len(transaction.incidents.between(START, START + SECOND)) == 3
 
 
+def test_an_incident_belongs_to_every_window_in_which_it_was_open(store) -> None:
+    """An outage that opened before the window and was not heard of again lasts through it all the same."""
+    with store.write() as transaction:
+        transaction.incidents.raise_(an_incident("i-1"))
+        transaction.incidents.raise_(an_incident("i-2", key="o-2"))
+        transaction.incidents.resolve("i-2", START + 10 * SECOND)
+
+    with store.read() as transaction:
+        windows = [(5, 8), (10, 11), (11, 12), (-5, 0)]
+        found = [transaction.incidents.between(START + a * SECOND, START + b * SECOND) for a, b in windows]
+    assert [[i.incident_id for i in each] for each in found] == [["i-1", "i-2"], ["i-1", "i-2"], ["i-1"], []]
+
+
 def test_an_incident_is_acknowledged(store) -> None:
     with store.write() as transaction:
         transaction.incidents.raise_(an_incident())
