@@ -96,7 +96,7 @@ def _moves(change: Change) -> list[tuple[str, str]]:
 def _latencies(change: Change, at: datetime, offset: ClockOffset | None) -> list[tuple[str, int]]:
     if change.after.origin is Origin.IMPORTED:
         return []
-    latency = latency_of(change, at, offset)
+    latency = latency_of(change, at, offset).seconds
     found = [] if latency is None else [(SYNC_LATENCY, int(latency * 1_000_000))]
     if change.now.order_status in _ENDED and not change.was.terminal and change.now.terminal:
         before = change.before
@@ -113,6 +113,7 @@ def on_venue_clock(at: datetime, offset: ClockOffset | None) -> datetime:
 def _row(measure: str, micros: int, error: int | None, change: Change, at: datetime) -> tuple[Any, ...]:
     trade = change.after
     request = trade.request
+    micros = max(0, micros)  # nothing took less than no time, whatever the clocks say
     return (
         measure,
         micros_of(at),

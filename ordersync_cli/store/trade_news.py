@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ordersync_cli.domain.orders import Origin
 from ordersync_cli.services.ports import TradeEvent
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from ordersync_cli.store.context import Context
 
 _SECOND = Decimal(1_000_000)
+_MICROSECOND = timedelta(microseconds=1)
+_SERVERS_DIFFER = timedelta(seconds=1)  # the one that sends frames from the one that tells the time
 
 
 def event_of(
@@ -59,37 +61,46 @@ def event_of(
     )
 
 
-def change_event(context: Context, change: Change, trade: Trade, at: datetime, latency: Decimal | None) -> TradeEvent:
-    """Tell what a change did; ``latency`` in seconds, marked where the clocks contradict each other."""
+class Latency(NamedTuple):
+    """How long a change took to be known: what may be published, or why nothing is."""
+
+    seconds: Decimal | None = None
+    doubt: str | None = None
+
+
+def change_event(context: Context, change: Change, trade: Trade, at: datetime, latency: Latency) -> TradeEvent:
+    """Tell what a change did, marked where the clocks contradict each other."""
     word, _ = context.own_words.get(trade.trade_id or 0, (None, None))
     bots_own = trade.trade_id in context.unstored and word is not None
     kept = kept_word(context, trade, change.now)
-    suspect = latency is not None and latency < 0
     moved = {
         "status": change.now.status.value if kept is None else read_status(kept[0]),
         "old_status": read_status(word) if bots_own else change.was.status.value,
         "source": change.source.value,
         "venue_time": change.venue_time,
-        "latency_seconds": latency,
-        "detail": "clock_suspect: the venue's time is after the commit" if suspect else None,
+        "latency_seconds": latency.seconds,
+        "detail": latency.doubt,
     }
     return event_of(context, trade, change.now, _kind(change), seen_at=change.seen_at, at=at, moved=moved)
 
 
-def latency_of(change: Change, committed_at: datetime, offset: ClockOffset | None = None) -> Decimal | None:
+def latency_of(change: Change, committed_at: datetime, offset: ClockOffset | None = None) -> Latency:
     """Measure venue event to commit, once for each change of the figures; imported rows have none.
 
-    The commit is taken on the venue's clock, where its offset from this machine's was measured.
+    The commit is taken on the venue's clock, where its offset from this machine's was measured. A
+    commit before its event is one at the same moment where the error of the offset, or two servers
+    of the venue, explain it; else a clock jumped, and nothing was measured (trap T41).
     """
-    if not change.figures_changed or change.venue_time is None:
-        return None
-    if change.after.origin is Origin.IMPORTED:
-        return None
+    if not change.figures_changed or change.venue_time is None or change.after.origin is Origin.IMPORTED:
+        return Latency()
     between = committed_at - change.venue_time
     if offset is not None:
         between += timedelta(seconds=offset.seconds)
-    microseconds = (between.days * 86_400 + between.seconds) * 1_000_000 + between.microseconds
-    return Decimal(microseconds) / _SECOND
+    if -between > _SERVERS_DIFFER + timedelta(seconds=offset.error if offset is not None else 0):
+        late = (-between).total_seconds()
+        return Latency(doubt=f"clock_suspect: the venue's time is {late:g} s after the commit")
+    microseconds = max(0, between // _MICROSECOND)
+    return Latency(Decimal(microseconds) / _SECOND)
 
 
 def _kind(change: Change) -> str:

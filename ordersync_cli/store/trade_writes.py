@@ -95,7 +95,7 @@ class TradeWrites:
             assert trade_id is not None
             latency = latency_of(change, committed_at, offset)
             known = finals.get(trade_id)
-            trade = self._booked(change, committed_at, latency, None if known is None else known.trade)
+            trade = self._booked(change, committed_at, latency.seconds, None if known is None else known.trade)
             finals[trade_id] = Final(change.before if known is None else known.first, trade, change.now)
             if not change.public and not change.fills_added:
                 continue

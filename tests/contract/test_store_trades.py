@@ -20,7 +20,9 @@ from ordersync_cli.domain.observations import (
 from ordersync_cli.domain.orders import OrderType, Origin, Side, Source, StopDirection, TimeInForce
 from ordersync_cli.domain.trade import VenueOrder
 from ordersync_cli.errors import AlreadyKnown
-from ordersync_cli.services.ports import TradeFilter
+from ordersync_cli.services.ports import ClockOffset, TradeFilter
+from ordersync_cli.services.ports.history import Scope
+from ordersync_cli.services.record import Recorder
 from tests.support.trade_samples import add, fill, fills_seen, intent, recorder, seen
 from tests.support.virtual_clock import START
 
@@ -294,14 +296,32 @@ def test_events_tell_each_public_change_once(store) -> None:
     assert (shown.updated_at, shown.source) == (START + timedelta(seconds=2), "websocket")
 
 
-def test_T41_a_latency_below_zero_is_marked(store) -> None:
+@pytest.mark.parametrize(
+    ("error", "published", "detail"),
+    [
+        (None, None, "clock_suspect: the venue's time is 9 s after the commit"),
+        (0.5, None, "clock_suspect: the venue's time is 9 s after the commit"),
+        (8.1, Decimal(0), None),
+    ],
+)
+def test_T41_a_latency_below_zero_is_published_only_where_the_clocks_error_explains_it(
+    store, error, published, detail
+) -> None:
+    """A clock that jumped back must not make the mean look good."""
     add(store, intent())
     late = START + timedelta(seconds=9)
+    offset = None if error is None else ClockOffset(seconds=0.0, error=error, measured_at=START)
 
-    recorded = recorder(store).seen([seen("o-1", "FILLED", "1", at=late, quote_size=Decimal("25"))], source=Source.POLL)
+    recorded = Recorder(store=store, clock=store._clock, offset=lambda: offset).seen(
+        [seen("o-1", "FILLED", "1", at=late, quote_size=Decimal("25"))], source=Source.POLL
+    )
 
-    assert recorded.events[0].latency_seconds == Decimal("-9")
-    assert recorded.events[0].detail.startswith("clock_suspect")
+    with store.read() as reading:
+        (cell,) = reading.history.cells(
+            Scope(since=START - timedelta(days=1), until=START + timedelta(days=1)), "sync_latency"
+        ) or [None]
+    assert (recorded.events[0].latency_seconds, recorded.events[0].detail) == (published, detail)
+    assert (None if cell is None else cell.histogram.total) == (None if published is None else 0)
 
 
 def test_imported_rows_have_no_latency(store) -> None:
