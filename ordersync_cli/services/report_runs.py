@@ -33,23 +33,18 @@ class RunExpectations:
         return max(self.limits.run_overdue.get(mode, 0.0), 2 * self.intervals.get(mode, 0.0))
 
 
-def runs_json(
-    reading: Reading, runs: Sequence[Run], at: datetime, expected: RunExpectations
-) -> tuple[dict[str, Any], list[str]]:
-    """Sum the runs of the window up by mode; also names the passes that are overdue now."""
+def runs_json(reading: Reading, runs: Sequence[Run], at: datetime, expected: RunExpectations) -> dict[str, Any]:
+    """Sum the runs of the window up by mode, with how long a pass is overdue now."""
     last = {m: reading.runs.last(m) for m in MODES}
     good = {m: reading.runs.last(m, good=True) for m in MODES}
     facts = StoreFacts(last_good_runs=good, first_runs={m: r.started_at for m, r in last.items() if r is not None})
     found: dict[str, Any] = {}
-    overdue = []
     for mode in MODES:
         mine = [r for r in runs if r.mode == mode]
         every = expected.intervals.get(mode, 0.0)
         late = overdue_by(mode, every, at, facts, expected.limits) if every > 0 else None
-        if late is not None:
-            overdue.append(f"{mode}_pass_overdue")
         found[mode] = _mode_json(mine, last[mode], good[mode], late, expected.limit(mode))
-    return found, overdue
+    return found
 
 
 def _mode_json(
