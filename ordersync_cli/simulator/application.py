@@ -113,7 +113,7 @@ class Application:
         return answer
 
     def _order_named(self, call: Call) -> tuple[str, str]:
-        if call.method != "POST" or not call.raw_body:
+        if call.method != "POST" or not call.raw_body or not self.faults:
             return "", ""
         try:
             body = call.body()

@@ -143,6 +143,10 @@ class Faults:
         self._draws = Draws(seed, "faults")
         self._plan = [read_fault(entry) for entry in entries]
 
+    def __bool__(self) -> bool:
+        """Tell whether anything can go wrong at all."""
+        return bool(self._plan)
+
     def add(self, **entry: Any) -> None:
         """Add one line to the plan."""
         fault = read_fault(entry)

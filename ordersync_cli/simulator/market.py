@@ -50,6 +50,7 @@ class Market:
         self.seed = seed
         self.opened_at = opened_at
         self._phases: dict[str, tuple[int, list[int]]] = {}
+        self._last: dict[str, tuple[int, Quote]] = {}  # one order asks for the same moment two or three times
 
     def _phase(self, book_id: str) -> tuple[int, list[int]]:
         found = self._phases.get(book_id)
@@ -73,11 +74,16 @@ class Market:
 
     def quote(self, product: Product, at: int) -> Quote:
         """Return the best bid and ask, on the product's price grid and at least one tick apart."""
+        tick, last = (at - self.opened_at) // TICK, self._last.get(product.product_id)
+        if last is not None and last[0] == tick:
+            return last[1]
         middle = self.millionths(product.book_id, at)
         low = times(product.reference_price, Decimal(1_000_000 + middle - _SPREAD), Decimal("0.000001"))
         high = times(product.reference_price, Decimal(1_000_000 + middle + _SPREAD), Decimal("0.000001"))
         bid = max(floor_to(low, product.price_increment), product.price_increment)
-        return Quote(bid=bid, ask=max(ceil_to(high, product.price_increment), bid + product.price_increment))
+        quote = Quote(bid=bid, ask=max(ceil_to(high, product.price_increment), bid + product.price_increment))
+        self._last[product.product_id] = tick, quote
+        return quote
 
     def is_reachable(self, product: Product, price: Decimal) -> bool:
         """Tell whether the price can ever be met."""

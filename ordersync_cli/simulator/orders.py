@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -99,7 +99,10 @@ class Fill:
 
 _ORDER_DECIMALS = tuple(f.name for f in fields(Order) if "Decimal" in str(f.type))
 _FILL_DECIMALS = tuple(f.name for f in fields(Fill) if "Decimal" in str(f.type))
-_ORDER_NAMES = tuple(f.name for f in fields(Order))
+# What still is as every order begins is not written: each text is kept for ever, and written and read at each change.
+_BEGINNINGS = {f.name: f.default if f.default_factory is MISSING else f.default_factory() for f in fields(Order)}
+for _name in ("status", "filled_size"):  # the ledger's SQL reads them
+    _BEGINNINGS[_name] = MISSING
 _FILL_NAMES = tuple(f.name for f in fields(Fill))
 
 
@@ -114,14 +117,15 @@ _write = json.JSONEncoder(separators=(",", ":"), default=_plain).encode
 
 def dump_order(order: Order) -> str:
     """Write the order for the state file."""
-    return _write({name: getattr(order, name) for name in _ORDER_NAMES})
+    values = ((name, getattr(order, name), start) for name, start in _BEGINNINGS.items())
+    return _write({name: value for name, value, start in values if value is not start and value != start})
 
 
 def load_order(doc: str) -> Order:
     """Read an order from the state file."""
     values = json.loads(doc)
     for name in _ORDER_DECIMALS:
-        if values[name] is not None:
+        if values.get(name) is not None:
             values[name] = Decimal(values[name])
     return Order(**values)
 

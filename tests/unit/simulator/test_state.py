@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from ordersync_cli.simulator.credentials import shared_key_file
+from ordersync_cli.simulator.orders import Order, dump_order, load_order
 from ordersync_cli.simulator.state import State
 from ordersync_cli.simulator.tally import Tally
 from tests.support.simulator_world import OPENED_AT
@@ -33,6 +36,16 @@ def test_a_moved_clock_is_seen_by_every_connection(tmp_path: Path) -> None:
         assert here.now() == there.now() == OPENED_AT + 5_000_000
         there.move_clock(1, absolute=True)
         assert here.now() == there.now() == OPENED_AT + 1
+
+
+def test_an_order_reads_as_it_was_written() -> None:
+    terms = {"limit_limit_gtc": {"base_size": "1.50", "limit_price": "2"}}
+    new = Order(1, "o-1", "c-1", "BTC-USD", "BUY", terms, "limit", "GOOD_UNTIL_CANCELLED", OPENED_AT)
+    entry = {"price": "1", "size": "2", "replace_accept_timestamp": "x"}
+    lived = replace(new, status="OPEN", base_size=Decimal("1.50"), filled_size=Decimal("0.10"), edit_history=[entry])
+    for order in (new, lived):
+        assert load_order(dump_order(order)) == order
+    assert load_order(dump_order(new)).edit_history is not load_order(dump_order(new)).edit_history
 
 
 def test_a_file_that_is_no_state_is_refused_and_left_alone(tmp_path: Path) -> None:
