@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import threading
-from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,46 +12,13 @@ import typer
 
 from ordersync_cli.cli.demo_fates import FATES, Fate
 from ordersync_cli.cli.demo_stage import Stage, documents, last_words
+from ordersync_cli.cli.demo_teller import Teller
 from ordersync_cli.cli.invocation import Invocation
 from ordersync_cli.cli.options import command
 
 _LIVE_WITHIN = 20.0
 _SETTLED_WITHIN = 30.0
 _COMPARED = ("filled_size", "average_filled_price", "filled_value", "total_fees")
-
-
-@dataclass(slots=True)
-class Teller:
-    """Tells the story on stdout as it happens, from any thread."""
-
-    run: Invocation
-    began: float
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def say(self, text: str) -> None:
-        """Print one line with the seconds since the start."""
-        with self._lock:
-            self.run.output.text(f"{self.run.clock.monotonic() - self.began:5.1f}s  {text}")
-
-    def heading(self, text: str) -> None:
-        """Print a heading."""
-        with self._lock:
-            self.run.output.text(f"\n== {text}")
-
-    def hear(self, told: dict[str, Any]) -> None:
-        """Tell what `watch` said."""
-        if told["type"] == "feed":
-            reason = f" ({told['reason']})" if told.get("reason") else ""
-            self.say(f"  watch  the feed is {told['state']}{reason}")
-        elif told["type"] == "trade_status_update":
-            filled = f", filled {told['filled_size']}" if Decimal(told["filled_size"] or 0) else ""
-            latency = f", {Decimal(told['latency_seconds']) * 1000:.0f} ms behind" if told["latency_seconds"] else ""
-            self.say(
-                f"  watch  {told['client_order_id']}: {told['status']} ({told['order_status']})"
-                f"{filled} by {told['source']}{latency}"
-            )
-        elif told["type"] == "alert":
-            self.say(f"  watch  alert {told['rule']}: {told['message']}")
 
 
 @command("demo", shape={"equal": False, "orders": [], "report": None, "folder": None}, touches_venue=False)
@@ -151,10 +116,7 @@ def _reconciled(run: Invocation, stage: Stage, teller: Teller) -> bool:
     for mode in ("--deep", ""):
         done = stage.run("reconcile", *([mode] if mode else []), "--json")
         told = documents(done)
-        for name, change in (told.get("details") or {}).items():
-            teller.say(f"  {name}: {change['old_status']} → {change['new_status']}")
-        for found in told.get("breaks") or []:
-            teller.say(f"  break {found['kind']} ({found['severity']}): {found['order_id']}")
+        teller.settled(told, {order["order_id"]: order["client_order_id"] for order in stage.orders()})
         teller.say(f"reconcile {told.get('mode')}: {told.get('result')}, exit {done.returncode}")
     return told.get("result") in {"in_sync", "drift"}
 
@@ -163,28 +125,22 @@ def _reported(stage: Stage, teller: Teller) -> dict[str, Any] | None:
     teller.heading("ordersync report")
     done = stage.run("report", "--since", "1h", "--json")
     report = documents(done)
-    latency = report.get("sync_latency_seconds") or {}
-    teller.say(f"trades {report.get('trades')}")
-    teller.say(f"sync latency: mean {latency.get('mean')} s, p99 {latency.get('p99')} s of {latency.get('count')}")
-    for target in report.get("targets") or []:
-        met = {True: "met", False: "MISSED", None: "nothing measured"}[target["met"]]
-        teller.say(f"  {target['name']}: {target['actual']} (target {target['target']}) {met}")
+    teller.figures(report)
     return report or None
 
 
 def _compared(stage: Stage, teller: Teller) -> list[dict[str, Any]]:
     """Hold every order of the store against the exchange's own ledger, to the last digit."""
-    teller.heading("Store against exchange, order by order")
+    teller.heading("Store against exchange, order by order, to the last digit")
     listed = documents(stage.run("list", "--json", "--limit", "1000"))["trades"]
     stored = {trade["client_order_id"]: trade for trade in listed}
-    ledger = stage.exchange.control.ledger()
     at_exchange: dict[str, list[dict[str, Any]]] = {}
-    for order in ledger["orders"]:
+    for order in stage.orders():
         at_exchange.setdefault(order["client_order_id"], []).append(order)
     rows = [
         _verdict(fate, stored.get(fate.client_order_id), at_exchange.get(fate.client_order_id, [])) for fate in FATES
     ]
-    columns = ("order", "store", "exchange", "filled", "fees", "equal")
+    columns = ("order", "store", "exchange", "filled", "equal")  # as much as 80 columns hold; --json has it all
     teller.run.output.table(
         columns,
         [
@@ -193,7 +149,6 @@ def _compared(stage: Stage, teller: Teller) -> list[dict[str, Any]]:
                 f"{row['store_status']} ({row['store_order_status']})",
                 row["exchange_status"] or "no order",
                 row["filled_size"],
-                row["total_fees"],
                 "yes" if row["equal"] else "NO",
             )
             for row in rows

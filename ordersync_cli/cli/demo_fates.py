@@ -51,14 +51,14 @@ FATES: tuple[Fate, ...] = (
     ),
     Fate(
         name="slow partial fills",
-        story="a limit order that fills in four parts, while the feed is cut once",
+        story="a limit order fills in four parts, while the feed is cut",
         words=("buy", "BTC-USD", "--base-size", "0.004", "--limit", "60000", "--no-wait"),
         steps=_filled(1.5, 3.0, 4.5, 6.0),
         cut_feed_after=2.0,
     ),
     Fate(
-        name="cancelled after a partial fill",
-        story="two fifths are filled, then it is cancelled: those stay bought",
+        name="cancelled midway",
+        story="cancelled after a partial fill: two fifths stay bought",
         words=("buy", "ETH-USD", "--base-size", "0.5", "--limit", "2000", "--no-wait"),
         steps=(
             {"after_seconds": "0.02", "status": "OPEN"},
@@ -67,8 +67,8 @@ FATES: tuple[Fate, ...] = (
         ),
     ),
     Fate(
-        name="expired without a fill",
-        story="its time ends unfilled; looked at twice before it is called failed",
+        name="expired unfilled",
+        story="expired without a fill; looked at twice before it is called failed",
         words=(
             "buy",
             "ETH-USD",
@@ -98,7 +98,7 @@ FATES: tuple[Fate, ...] = (
     ),
     Fate(
         name="answer lost",
-        story="accepted, and the connection breaks before the answer: unknown, never guessed",
+        story="accepted, but the connection breaks before the answer: unknown",
         words=("buy", "BTC-USD", "--quote-size", "30"),
         steps=_filled(0.2),
         fault={"method": "POST", "path": "/api/v3/brokerage/orders", "kind": "cut_after", "count": 1},
@@ -107,7 +107,7 @@ FATES: tuple[Fate, ...] = (
     ),
     Fate(
         name="place killed",
-        story="`place` dies by kill -9 with the answer in its hands, before it is written down",
+        story="`place` dies by kill -9 before it writes the answer down",
         words=("sell", "ETH-USD", "--base-size", "0.2"),
         steps=_filled(0.2, 0.4),
         exit_code=None,

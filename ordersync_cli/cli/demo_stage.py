@@ -59,6 +59,10 @@ class Stage:
         if fate.fault:
             control.fault(**fate.fault, client_order_id=fate.client_order_id)
 
+    def orders(self) -> list[dict[str, Any]]:
+        """Return every order as the exchange itself knows it."""
+        return list(self.exchange.control.ledger()["orders"])
+
     def place(self, fate: Fate) -> subprocess.CompletedProcess[str]:
         """Place the order of a fate."""
         module = "ordersync_cli.cli.demo_victim" if fate.is_killed else "ordersync_cli"
