@@ -99,7 +99,7 @@ class Application:
 
     async def _faulty(self, call: Call) -> Answer | None:
         """Answer with the plan's faults around it; None cuts the connection."""
-        call.faults = self.faults.rest(call.method, call.path, *self._order_named(call))
+        call.faults = self.faults.rest(call.method, call.path, *_order_named(call)) if self.faults else []
         for fault in call.faults:
             struck, answer = await _before(fault)
             if struck:
@@ -111,15 +111,6 @@ class Application:
             if struck:
                 return changed
         return answer
-
-    def _order_named(self, call: Call) -> tuple[str, str]:
-        if call.method != "POST" or not call.raw_body or not self.faults:
-            return "", ""
-        try:
-            body = call.body()
-        except ValueError:
-            return "", ""
-        return str(body.get("client_order_id") or ""), str(body.get("product_id") or "")
 
     def answer(self, call: Call) -> Answer:
         """Answer one request: token, rate, scope, route."""
@@ -144,8 +135,9 @@ class Application:
         if found is None:
             return NOT_FOUND
         route, scope, call.argument = found
-        headers = {}
-        if scope is not None:
+        if scope is None:
+            headers = self._taken("public", self.exchange.state.now())
+        else:
             headers, scopes = self._admitted(call)
             if scope not in scopes:
                 return _with(FORBIDDEN, headers)
@@ -164,12 +156,16 @@ class Application:
         scopes = self.tokens.scopes(
             token.strip(), now, method=call.method, host=call.headers.get("host", ""), path=call.path
         )
+        return self._taken("bucket", now), scopes
+
+    def _taken(self, bucket: str, now: int) -> dict[str, str]:
+        """Take one request out of a bucket (one is the user's, one is what needs no key); raises TooMany."""
         if self.rate_limit is None:
-            return {}, scopes
-        allowance = take(self.exchange.state, "bucket", self.rate_limit, now)
+            return {}
+        allowance = take(self.exchange.state, bucket, self.rate_limit, now)
         if not allowance.allowed:
             raise TooMany(allowance.headers())
-        return allowance.headers(), scopes
+        return allowance.headers()
 
     def _date(self) -> bytes:
         """Return the Date header by the exchange's clock."""
@@ -187,6 +183,16 @@ class Application:
         headers += [(name.encode(), value.encode()) for name, value in answer.headers.items()]
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": answer.body})
+
+
+def _order_named(call: Call) -> tuple[str, str]:
+    if call.method != "POST" or not call.raw_body:
+        return "", ""
+    try:
+        body = call.body()
+    except ValueError:
+        return "", ""
+    return str(body.get("client_order_id") or ""), str(body.get("product_id") or "")
 
 
 def _with(answer: Answer, headers: dict[str, str]) -> Answer:

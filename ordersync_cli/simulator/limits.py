@@ -1,4 +1,4 @@
-"""The rate limit of the exchange: one bucket for the user, in the state, so that all processes share it."""
+"""The rate limit of the exchange: buckets in the state, so that all processes share them."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from ordersync_cli.simulator.orders import Order, Version, load_fill, version
+from ordersync_cli.simulator.products import CATALOGUE
 from ordersync_cli.simulator.state import State
 from ordersync_cli.simulator.times import parse_time
 from ordersync_cli.simulator.wire import rest_fill, rest_order
@@ -72,7 +73,17 @@ def _cursor_place(query: Query, base: int) -> int | None:
 
 
 _LISTS = (("order_ids", "order_id"), ("product_ids", "product_id"), ("order_status", "status"))
+_SPOT = frozenset({"SPOT", "UNKNOWN_PRODUCT_TYPE"})  # the only kind of product here
 _ORDER_TYPE_KINDS = {"MARKET": "market", "LIMIT": "limit", "STOP_LIMIT": "stop_limit"}
+
+
+def _kinds(query: Query) -> list[str]:
+    return [_ORDER_TYPE_KINDS.get(name, name) for name in query["order_types"]]
+
+
+def _products_of(assets: list[str]) -> list[str]:
+    """Return the products in which one of the assets is bought or sold."""
+    return [product.product_id for product in CATALOGUE.values() if {product.base, product.quote} & set(assets)]
 
 
 def _order_conditions(query: Query) -> tuple[list[str], list[Any]]:
@@ -87,10 +98,12 @@ def _order_conditions(query: Query) -> tuple[list[str], list[Any]]:
         if query.get(name):
             among(column, query[name])
     if query.get("order_types"):
-        among("kind", [_ORDER_TYPE_KINDS.get(name, name) for name in query["order_types"]])
+        among("kind", _kinds(query))
+    if query.get("asset_filters"):
+        among("product_id", _products_of(query["asset_filters"]))
     if one(query, "order_side"):
         among("side", [one(query, "order_side")])
-    if one(query, "product_type") not in ("", "SPOT", "UNKNOWN_PRODUCT_TYPE"):
+    if query.get("product_type") and one(query, "product_type") not in _SPOT:
         conditions.append("0")
     # Orders made in the simple app are invisible by default (SPEC: the default is RETAIL_ADVANCED).
     among("source", [one(query, "order_placement_source") or "RETAIL_ADVANCED"])
@@ -162,21 +175,36 @@ def order_as_of(state: State, order_id: str, at: int | None) -> Version | None:
     return None if row is None else version(row[0])
 
 
-def list_fills(state: State, query: Query, now: int) -> dict[str, Any]:
-    """Return one page of fills, newest booking first; a full page has a cursor, and there is no has_next."""
-    conditions, values = ["visible_at <= ?"], [now]
+def _fill_conditions(query: Query, now: int) -> tuple[list[str], list[Any]]:
+    conditions: list[str] = ["visible_at <= ?"]
+    values: list[Any] = [now]
+
+    def among(condition: str, chosen: list[str]) -> None:
+        conditions.append(condition.format(",".join("?" * len(chosen))))
+        values.extend(chosen)
+
     for name, column in (("order_ids", "order_id"), ("trade_ids", "trade_id"), ("product_ids", "product_id")):
         if query.get(name):
-            conditions.append(f"{column} IN ({','.join('?' * len(query[name]))})")
-            values.extend(query[name])  # type: ignore[arg-type]
+            among(f"{column} IN ({{}})", query[name])
+    if query.get("order_types"):
+        among("order_id IN (SELECT order_id FROM orders WHERE kind IN ({}))", _kinds(query))
+    if query.get("asset_filters"):
+        among("product_id IN ({})", _products_of(query["asset_filters"]))
+    if query.get("product_types") and not _SPOT & set(query["product_types"]):
+        conditions.append("0")
     if one(query, "order_side"):
-        conditions.append("side = ?")
-        values.append(one(query, "order_side"))  # type: ignore[arg-type]
+        among("side IN ({})", [one(query, "order_side")])
     for name, comparison in (("start_sequence_timestamp", ">="), ("end_sequence_timestamp", "<")):
         at = _moment(query, name)
         if at is not None:
             conditions.append(f"booked_at {comparison} ?")
             values.append(at)
+    return conditions, values
+
+
+def list_fills(state: State, query: Query, now: int) -> dict[str, Any]:
+    """Return one page of fills, newest booking first; a full page has a cursor, and there is no has_next."""
+    conditions, values = _fill_conditions(query, now)
     place = _cursor_place(query, _FILL_CURSORS)
     if place is not None:
         conditions.append("(booked_at, seq) < (SELECT booked_at, seq FROM fills WHERE seq = ?)")

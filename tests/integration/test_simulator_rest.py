@@ -204,6 +204,15 @@ def test_the_rate_limit_answers_429_with_its_headers(tmp_path: Path) -> None:
         eventually(lambda: _allowed(client))
 
 
+def test_what_needs_no_key_has_a_limit_of_its_own(tmp_path: Path) -> None:
+    with SimulatorServer(tmp_path / "exchange.db", rate_limit=1) as exchange:
+        statuses = [get(exchange, f"{API}/time").status_code for _ in range(20)]
+        assert statuses[0] == 200
+        assert 429 in statuses
+        with sdk_client(exchange.rest_url, exchange.key_file) as client:
+            assert client.get_api_key_permissions()["can_view"]
+
+
 def _allowed(client: RESTClient) -> bool:
     try:
         client.get_api_key_permissions()

@@ -121,6 +121,8 @@ def test_fills_are_filtered_by_the_time_they_were_booked(exchange: World) -> Non
         ({"product_type": "SPOT"}, 2),
         ({"order_status": ["FILLED", "CANCELLED"]}, 1),
         ({"sort_by": "LAST_FILL_TIME"}, 2),
+        ({"asset_filters": "BTC"}, 2),
+        ({"asset_filters": ["ETH", "EUR"]}, 0),
     ],
 )
 def test_each_filter_is_honoured(exchange: World, query: dict[str, Any], expected: int) -> None:
@@ -128,6 +130,25 @@ def test_each_filter_is_honoured(exchange: World, query: dict[str, Any], expecte
     exchange.accepted(market(base_size="0.001"), side="SELL")
     exchange.wait(1)
     assert len(ids(batch(exchange, **query))) == expected
+
+
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        ({"order_side": "SELL"}, True),
+        ({"order_side": "BUY"}, False),
+        ({"order_types": ["MARKET"]}, True),
+        ({"order_types": ["LIMIT", "STOP_LIMIT"]}, False),
+        ({"product_types": "SPOT"}, True),
+        ({"product_types": "FUTURE"}, False),
+        ({"asset_filters": "USD"}, True),
+        ({"asset_filters": "ETH"}, False),
+    ],
+)
+def test_each_filter_of_fills_is_honoured(exchange: World, query: dict[str, Any], shown: bool) -> None:
+    exchange.accepted(market(base_size="0.001"), side="SELL")
+    exchange.wait(10)
+    assert bool(exchange.get("/orders/historical/fills", **query)["fills"]) is shown
 
 
 @pytest.mark.parametrize("query", [{"limit": "many"}, {"start_date": "yesterday"}, {"cursor": "abc"}])
