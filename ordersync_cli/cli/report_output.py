@@ -98,7 +98,7 @@ def _content(run: Invocation, made: Report, reading: Reading, scope: Scope, wish
 def _series(reading: Reading, scope: Scope, made: Report) -> Series:
     from ordersync_cli.services.report_series import series_of
 
-    limits = {mode: made.expected.limit(mode) for mode in ("light", "deep")}
+    limits = {mode: float(told["due_after_seconds"]) for mode, told in made.document["runs"].items()}
     return series_of(reading, scope, made.now, limits, made.document["generated_at"])
 
 

@@ -126,13 +126,8 @@ class Alerts:
         now = self._clock.monotonic()
         count, since = transaction.outbox.undelivered()
         if self._facts is None or now - self._facts[0] >= _FACTS_KEEP:
-            modes = list(situation.run_intervals)
-            slow = StoreFacts(
-                open_breaks=transaction.breaks.open(),
-                last_good_runs={m: transaction.runs.last(m, good=True) for m in modes},
-                first_runs=_first_runs(transaction, modes),
-            )
-            self._facts = (now, slow)
+            runs = run_facts(transaction, list(situation.run_intervals))
+            self._facts = (now, replace(runs, open_breaks=transaction.breaks.open()))
         return replace(self._facts[1], undelivered=count, undelivered_since=since)
 
     def _found(self, situation: Situation, facts: StoreFacts, standing: Sequence[Incident]) -> list[Cause]:
@@ -193,7 +188,11 @@ def _is_judged(incident: Incident, situation: Situation) -> bool:
             return True
 
 
-def _first_runs(transaction: Transaction, modes: Sequence[str]) -> dict[str, datetime]:
-    """Tell since when a mode that never ended well was tried."""
+def run_facts(transaction: Transaction, modes: Sequence[str]) -> StoreFacts:
+    """Read what the runs of each mode tell: the last good one, since when it is tried, and its pace."""
     last = {m: transaction.runs.last(m) for m in modes}
-    return {m: run.started_at for m, run in last.items() if run is not None}
+    return StoreFacts(
+        last_good_runs={m: transaction.runs.last(m, good=True) for m in modes},
+        first_runs={m: run.started_at for m, run in last.items() if run is not None},
+        paces={m: transaction.runs.pace(m) for m in modes},
+    )

@@ -198,7 +198,15 @@ def overdue_by(mode: str, interval: float, at: datetime, facts: StoreFacts, limi
     if limit <= 0 or since is None:
         return None
     seconds = (at - since).total_seconds()
-    return seconds if seconds > max(limit, 2 * interval) else None
+    return seconds if seconds > due_after(mode, interval, facts, limits) else None
+
+
+def due_after(mode: str, interval: float, facts: StoreFacts, limits: AlertLimits) -> float:
+    """Tell the seconds after which a pass is overdue: its limit, or twice its interval, set or kept so far.
+
+    A cron job keeps a pace of its own, which the interval of a watcher's passes says nothing of.
+    """
+    return max(limits.run_overdue.get(mode, 0.0), 2 * interval, 2 * facts.paces.get(mode, 0.0))
 
 
 def _moments(situation: Situation, limits: AlertLimits) -> list[Cause]:

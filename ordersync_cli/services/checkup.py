@@ -8,11 +8,12 @@ from datetime import datetime
 
 from ordersync_cli.clock import Clock
 from ordersync_cli.errors import OrdersyncError
+from ordersync_cli.services.alert import run_facts
 from ordersync_cli.services.alert_rules import overdue_by
 from ordersync_cli.services.feed_health import ANOTHER_USER
 from ordersync_cli.services.messages import FeedChanged, FeedState, HeartbeatSeen, Inbox
 from ordersync_cli.services.ports import Feed, Lane, Store, Transaction, Venue, Watcher
-from ordersync_cli.services.situation import AlertLimits, StoreFacts
+from ordersync_cli.services.situation import AlertLimits
 
 OK, WARNING, FAILED = "ok", "warning", "failed"
 _WATCHER_ALIVE = 10.0  # seconds since its last beat
@@ -148,11 +149,7 @@ def feed_connects(feed: Feed, inbox: Inbox, clock: Clock, patience: float) -> Ch
 def passes_are_recent(reading: Transaction, at: datetime, intervals: Mapping[str, float], limits: AlertLimits) -> Check:
     """Tell whether the last good light and deep pass are as young as they have to be."""
     modes = [mode for mode, every in intervals.items() if every > 0]
-    last = {m: reading.runs.last(m) for m in modes}
-    facts = StoreFacts(
-        last_good_runs={m: reading.runs.last(m, good=True) for m in modes},
-        first_runs={m: run.started_at for m, run in last.items() if run is not None},
-    )
+    facts = run_facts(reading, modes)
     late = {m: overdue_by(m, intervals[m], at, facts, limits) for m in modes}
     overdue = [f"the last good {m} pass is {seconds:.0f} s old" for m, seconds in late.items() if seconds is not None]
     if overdue:

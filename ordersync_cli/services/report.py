@@ -28,6 +28,7 @@ class Report:
 
     document: Mapping[str, Any]
     targets: Sequence[Target]
+    overdue: Sequence[str]
     now: Window
     before: Window
     limits: ReportLimits
@@ -36,7 +37,7 @@ class Report:
     @property
     def missed(self) -> list[str]:
         """Name what `--check` fails for."""
-        return [t.name for t in self.targets if t.met is False]
+        return [*(t.name for t in self.targets if t.met is False), *self.overdue]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,7 @@ class Reporting:
         waiting = reading.history.undelivered()
         undelivered = sum(count for sink, count in waiting.items() if sink != NOTIFICATION)
         targets = now.targets(self.limits, undelivered)
+        runs, overdue = runs_json(reading, now.runs, self.at, self.expected)
         document = {
             "since": scope.since,
             "until": scope.until,
@@ -80,7 +82,7 @@ class Reporting:
                 "breaks": breaks_json(before.breaks, before.scope),
                 "volume": volume_json(before),
             },
-            "runs": runs_json(reading, now.runs, self.at, self.expected),
+            "runs": runs,
             "requests": self._requests(now),
             "watchers": watchers_json(reading.watchers.list(), self.at),
             "alerts": alerts_json(reading, scope, waiting),
@@ -89,6 +91,7 @@ class Reporting:
         return Report(
             document=document,
             targets=targets,
+            overdue=overdue,
             now=now,
             before=before,
             limits=self.limits,

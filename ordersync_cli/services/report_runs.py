@@ -10,10 +10,11 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
-from ordersync_cli.services.alert_rules import overdue_by
+from ordersync_cli.services.alert import run_facts
+from ordersync_cli.services.alert_rules import due_after, overdue_by
 from ordersync_cli.services.ports import Run, StoredBreak, Watcher
 from ordersync_cli.services.ports.history import Reading, Scope
-from ordersync_cli.services.situation import AlertLimits, StoreFacts
+from ordersync_cli.services.situation import AlertLimits
 
 MODES = ("light", "deep")
 GOOD = {"in_sync", "drift", "breaks"}
@@ -28,23 +29,23 @@ class RunExpectations:
     intervals: Mapping[str, float] = field(default_factory=lambda: {"light": 30.0, "deep": 300.0})
     limits: AlertLimits = field(default_factory=AlertLimits)
 
-    def limit(self, mode: str) -> float:
-        """Tell the seconds after which a pass of this mode is overdue; 0 where it never is."""
-        return max(self.limits.run_overdue.get(mode, 0.0), 2 * self.intervals.get(mode, 0.0))
 
-
-def runs_json(reading: Reading, runs: Sequence[Run], at: datetime, expected: RunExpectations) -> dict[str, Any]:
-    """Sum the runs of the window up by mode, with how long a pass is overdue now."""
-    last = {m: reading.runs.last(m) for m in MODES}
-    good = {m: reading.runs.last(m, good=True) for m in MODES}
-    facts = StoreFacts(last_good_runs=good, first_runs={m: r.started_at for m, r in last.items() if r is not None})
+def runs_json(
+    reading: Reading, runs: Sequence[Run], at: datetime, expected: RunExpectations
+) -> tuple[dict[str, Any], list[str]]:
+    """Sum the runs of the window up by mode; also names the passes that are overdue now."""
+    facts = run_facts(reading, MODES)
     found: dict[str, Any] = {}
+    overdue = []
     for mode in MODES:
         mine = [r for r in runs if r.mode == mode]
         every = expected.intervals.get(mode, 0.0)
         late = overdue_by(mode, every, at, facts, expected.limits) if every > 0 else None
-        found[mode] = _mode_json(mine, last[mode], good[mode], late, expected.limit(mode))
-    return found
+        if late is not None:
+            overdue.append(f"{mode}_pass_overdue")
+        limit = due_after(mode, every, facts, expected.limits)
+        found[mode] = _mode_json(mine, reading.runs.last(mode), facts.last_good_runs[mode], late, limit)
+    return found, overdue
 
 
 def _mode_json(
@@ -65,6 +66,7 @@ def _mode_json(
         "last_result": last.result if last else None,
         "last_good_at": (good.finished_at or good.started_at) if good else None,
         "overdue_seconds": _seconds(late),
+        "due_after_seconds": _seconds(limit),
         "gaps": [{"since": a, "until": b} for a, b in gaps(runs, limit)],
     }
 

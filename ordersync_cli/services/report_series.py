@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -110,7 +110,7 @@ def _in_gap(ends: Sequence[datetime], start: datetime, end: datetime, limit: flo
 
 
 def headline_of(document: Mapping[str, Any]) -> str:
-    """Say in a sentence or two how the targets fared, and which pass nobody runs any more."""
+    """Say in one sentence how the targets fared."""
     targets = document["targets"]
     measured = [t for t in targets if t["met"] is not None]
     missed = [t["name"] for t in measured if not t["met"]]
@@ -118,14 +118,4 @@ def headline_of(document: Mapping[str, Any]) -> str:
     said = f"All {len(measured)} measured targets are met"
     if missed:
         said = f"{len(missed)} of {len(measured)} measured targets are missed: {', '.join(missed).replace('_', ' ')}"
-    said += f"; nothing was measured for {silent}." if silent else "."
-    return " ".join([said, *overdue_of(document)])
-
-
-def overdue_of(document: Mapping[str, Any]) -> Iterator[str]:
-    """Say of each pass that once ran and is overdue now since when none has ended well."""
-    for mode, told in document["runs"].items():
-        if told["overdue_seconds"] is not None:
-            last = told["last_good_at"]
-            since = "ever" if last is None else f"since {last:%Y-%m-%d %H:%M:%S} UTC"
-            yield f"No {mode} pass has ended well {since}."
+    return f"{said}; nothing was measured for {silent}." if silent else f"{said}."

@@ -142,5 +142,6 @@ class StoreFacts:
     open_breaks: Sequence[StoredBreak] = ()
     last_good_runs: Mapping[str, Run | None] = field(default_factory=dict)
     first_runs: Mapping[str, datetime] = field(default_factory=dict)
+    paces: Mapping[str, float] = field(default_factory=dict)
     undelivered: int = 0
     undelivered_since: datetime | None = None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import pairwise
+from statistics import median
 from typing import TYPE_CHECKING
 
 from ordersync_cli.services.ports import Run
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from ordersync_cli.store.context import Context
 
 _RUN = Shape("runs", Run, frozenset({"started_at", "finished_at"}))
+_PACE_OF = 6  # runs
 _GOOD = "result IN ('in_sync', 'drift', 'breaks')"
 
 
@@ -53,6 +56,14 @@ class Runs:
         text = f"{_RUN.select()} WHERE mode = ?{' AND ' + _GOOD if good else ''} ORDER BY started_at DESC LIMIT 1"
         row = self._sql.row(text, (mode,))
         return None if row is None else _RUN.read(row, self._sql.values)
+
+    def pace(self, mode: str) -> float:
+        """Tell the usual seconds from one run of a mode to the next, by its last few; 0 before the third."""
+        text = "SELECT started_at FROM runs WHERE mode = ? AND (result IS NULL OR result <> 'skipped')"
+        rows = self._sql.rows(f"{text} ORDER BY started_at DESC LIMIT {_PACE_OF}", (mode,))
+        started = [self._sql.values.moment(at) for (at,) in rows]
+        gaps = [(b - a).total_seconds() for b, a in pairwise(started) if a is not None and b is not None]
+        return median(gaps) if len(gaps) > 1 else 0.0
 
     def between(self, since: datetime, until: datetime) -> list[Run]:
         """List runs that started in [since, until), oldest first."""

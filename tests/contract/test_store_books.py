@@ -42,6 +42,21 @@ def an_incident(incident_id="i-1", rule="feed_stale", key="", at=START, **fields
 # ---------------------------------------------------------------------------- runs
 
 
+def test_the_pace_of_a_mode_is_told_by_its_last_runs(store) -> None:
+    def ran(*minutes: float, **more) -> float:
+        with store.write() as transaction:
+            for minute in minutes:
+                run = a_run(f"r-{minute}-{more}", at=START + minute * 60 * SECOND, **more)
+                transaction.runs.start(run, None)
+            return transaction.runs.pace("light")
+
+    assert ran(0, 1) == 0.0
+    assert ran(2) == 60.0
+    assert ran(60, 61, 62) == 60.0, "one pause is no pace"
+    assert ran(*range(62, 200, 10), mode="deep") == 60.0
+    assert ran(67, 72, 77, 82) == 300.0
+
+
 def test_runs_are_kept_with_how_they_ended(store) -> None:
     begun = a_run()
     ended = replace(begun, finished_at=START + SECOND, result="drift", exit_code=0, checked=3, message="x")

@@ -35,6 +35,10 @@ class RunTable(Protocol):
         """Give the newest run of a mode that ended; with ``good``, the newest that reached the venue."""
         ...
 
+    def pace(self, mode: str) -> float:
+        """Tell the usual seconds from one run of a mode to the next, by its last few; 0 before the third."""
+        ...
+
     def between(self, since: datetime, until: datetime) -> list[Run]:
         """List the runs that started in [since, until)."""
         ...

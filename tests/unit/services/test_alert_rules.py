@@ -167,6 +167,13 @@ def test_a_pass_is_overdue_by_its_limit_or_twice_its_interval():
     )
 
 
+def test_a_cron_job_that_keeps_a_slower_pace_is_overdue_by_twice_its_own():
+    kept = StoreFacts(last_good_runs={"light": run("light", ago(115))}, paces={"light": 60})
+    assert rules_of(Situation(at=AT, run_intervals={"light": 30}), kept) == []
+    stopped = StoreFacts(last_good_runs={"light": run("light", ago(125))}, paces={"light": 60})
+    assert rules_of(Situation(at=AT, run_intervals={"light": 30}), stopped) == ["run_overdue"]
+
+
 def test_a_pass_that_only_ever_failed_is_overdue_and_one_never_tried_is_not_missed():
     tried = StoreFacts(last_good_runs={"deep": None}, first_runs={"deep": ago(700)})
     assert rules_of(Situation(at=AT, run_intervals={"deep": 300}), tried) == ["run_overdue"]
