@@ -14,6 +14,7 @@ from ordersync_cli.cli.trouble import words
 from ordersync_cli.services.board import Board, Completion, PassLine
 from ordersync_cli.services.messages import FeedState
 
+FEW = 6  # pending trades that leave room on a small screen to say all that is wrong
 TONES = {"bad": "bold red", "warn": "yellow", "info": "cyan", "good": "green"}
 MARKS = {"bad": "✖", "warn": "▲", "info": "·", "good": "✔"}
 MARKS_PLAIN = {"bad": "X", "warn": "!", "info": "-", "good": "+"}
@@ -85,7 +86,7 @@ def _ago(board: Board, then: datetime | None, passed: float) -> str:
 
 def _words(board: Board, look: Look, mono: float) -> list[Text]:
     marks = MARKS_PLAIN if look.plain else MARKS
-    most = 3 if look.height < 30 else 6
+    most = 3 if look.height < 30 and len(board.pending) > FEW else 6
     lines: list[Text] = []
     for word in words(board, mono):
         wrapped = textwrap.wrap(word.text, look.width - 2) or [""]
@@ -94,7 +95,7 @@ def _words(board: Board, look: Look, mono: float) -> list[Text]:
             lines.append(Text(lead + part, style=TONES[word.tone]))
     if len(lines) > most:
         lines = lines[:most]
-        lines[-1] = Text(fit(lines[-1].plain, look.width - 1) + "…", style=lines[-1].style)
+        lines[-1] = Text(lines[-1].plain[: look.width - 1].rstrip() + "…", style=lines[-1].style)
     return lines
 
 

@@ -20,7 +20,10 @@ ANOTHER_USER = "another program seems to use the user channel"  # `doctor` looks
 
 @dataclass(slots=True)
 class FeedHealth:
-    """The effective state of the feed; it is live only while nothing speaks against it."""
+    """The effective state of the feed; it is live only while nothing speaks against it.
+
+    ``since``: when it became live, or else when it was last live (or this watcher began).
+    """
 
     state: FeedState
     since: datetime
@@ -111,8 +114,8 @@ class FeedHealth:
         if state is self.state and (reason == self.reason or state is FeedState.STALE):
             self.reason = reason
             return None
-        if state is not self.state:
-            self.since = now
+        if FeedState.LIVE in {state, self.state} and state is not self.state:
+            self.since = now  # lost is lost, whether it is trying just now or waiting to
         self.state, self.reason = state, reason
         return FeedChanged(state=state, reason=reason, at=now, fatal=self.fatal)
 

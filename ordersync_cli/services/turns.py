@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ordersync_cli.services.poll import Ask
+from ordersync_cli.services.ports import Lane
 from ordersync_cli.services.refresh import AT_MOST_EVERY
 from ordersync_cli.services.watch_state import WatchState
 
@@ -11,7 +12,13 @@ LONGEST_WAIT = 1.0  # seconds
 
 
 def may_ask(state: WatchState) -> bool:
-    """Tell whether another question may be under way: in an outage, one at a time."""
+    """Tell whether another question may be under way: in an outage, one at a time.
+
+    While one waits for the request budget the next is not chosen yet: which orders have waited
+    longest is known best when their turn has come.
+    """
+    if state.store.budget.waiting(Lane.POLL):
+        return False
     return state.agenda.in_flight < (QUESTIONS_AT_ONCE if state.reach.reachable else 1)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -73,14 +75,32 @@ class SharedBudget:
         self._clock = clock
         self._rate = rate
         self._patience = patience
+        self._line: Counter[Lane] = Counter()
+        self._counting = threading.Lock()
 
     def take(self, lane: Lane) -> None:
         """Wait until this lane may ask. Raises BudgetExhausted (exit 6) after its patience."""
         ends = self._clock.monotonic() + self._patience[lane]
-        while True:
-            short_of = self._try(lane)
-            if short_of <= 0:
-                return
+        if (short_of := self._try(lane)) > 0:
+            with self._in_line(lane):
+                self._wait(lane, short_of, ends)
+
+    def waiting(self, lane: Lane) -> int:
+        """Tell how many requests of this process wait for their turn in this lane just now."""
+        return self._line[lane]
+
+    @contextmanager
+    def _in_line(self, lane: Lane) -> Iterator[None]:
+        with self._counting:
+            self._line[lane] += 1
+        try:
+            yield
+        finally:
+            with self._counting:
+                self._line[lane] -= 1
+
+    def _wait(self, lane: Lane, short_of: float, ends: float) -> None:
+        while short_of > 0:
             if self._clock.monotonic() + short_of > ends:
                 raise BudgetExhausted(
                     f"The request budget ({self._rate:g} a second, shared by every process on this "
@@ -89,6 +109,7 @@ class SharedBudget:
                     retry_after=short_of,
                 )
             self._clock.sleep(max(_SHORTEST_NAP, min(short_of, _LONGEST_NAP)))
+            short_of = self._try(lane)
 
     def spend(self) -> None:
         """Count a request that waits for nobody (the POST of an order); the bucket may go below zero."""

@@ -205,6 +205,9 @@ class FakeFeed:
         self.up = False
         self._say(FeedState.DOWN, reason)
 
+    def try_in_vain(self) -> None:
+        self._say(FeedState.CONNECTING, "connecting")
+
     def frame(self, *orders: FakeOrder, snapshot: bool = False) -> None:
         """Deliver a message of the user channel, if the channel speaks."""
         if not self.delivering or not self.up:

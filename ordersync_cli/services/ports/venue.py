@@ -21,6 +21,10 @@ class Budget(Protocol):
         """Wait until this lane may ask; raises BudgetExhausted after its patience."""
         ...
 
+    def waiting(self, lane: Lane) -> int:
+        """Tell how many requests of this process wait for their turn in this lane just now."""
+        ...
+
     def spend(self) -> None:
         """Count a request that waits for nobody: the POST of an order."""
         ...

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ordersync_cli.services.messages import SequenceGap, StopAsked
+from ordersync_cli.services.ports import Lane
 from tests.support.watch_world import WatchWorld, watch_world
 
 
@@ -366,6 +367,24 @@ def test_T50_a_connection_that_is_lost_again_and_again_is_named_as_flapping(worl
     assert one.audience.boards[0].flapping
 
 
+def test_T22_a_feed_that_is_tried_again_and_again_is_down_since_it_was_lost(world: WatchWorld) -> None:
+    """Each try began the count anew: the alert after 30 s came after 90, and the screen said 0.8 s."""
+    world.place(limit="90")
+    one = world.watcher()
+    world.run(0.5)
+    one.feed.connect()
+    world.run(5.0)
+    lost = world.clock.now()
+    for _ in range(11):
+        one.feed.drop("the venue cannot be reached (connection refused)")
+        world.run(2.8)
+        one.feed.try_in_vain()
+        world.run(0.2)
+    board = one.audience.boards[0]
+    assert abs((board.feed_since - lost).total_seconds()) < 0.5
+    assert "feed_stale" in one.audience.alerts()
+
+
 def test_T50_a_single_loss_a_minute_later_is_no_flapping(world: WatchWorld) -> None:
     world.place(limit="90")
     one = world.watcher()
@@ -414,6 +433,27 @@ def test_a_live_feed_has_the_first_word_about_an_order_just_placed(world: WatchW
     world.fill(silent)
     world.until(lambda: world.status(silent) == "completed", within=2.2)
     world.until(lambda: one.state.health.state == "stale", within=1.0)
+
+
+def test_the_next_question_is_chosen_when_its_turn_comes(world: WatchWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three questions lined up for the budget overtook each other: orders were seen after 14 s instead of 6."""
+    order_ids = world.place_many(300)
+    one = world.watcher(feed_wanted=False)
+    world.run(3.0)
+    budget = one.state.store.budget
+    line = [1]
+    monkeypatch.setattr(budget, "waiting", lambda lane: line[0] if lane is Lane.POLL else 0)
+    world.run(0.5)
+    asked = world.venue.requests_made
+    world.run(3.0)
+    assert world.venue.requests_made == asked, "one waits for the budget already"
+    line[0] = 0
+    confirmed = {h.order_id: h.confirmed_mono for h in one.state.roster.pending()}
+    oldest = sorted(order_ids, key=lambda o: confirmed[o])[:100]
+    world.until(lambda: world.venue.requests_made > asked, within=1.1)
+    world.run(0.2)
+    moved = {h.order_id for h in one.state.roster.pending() if h.confirmed_mono > max(confirmed.values())}
+    assert moved >= set(oldest)
 
 
 def test_the_past_teaches_when_to_look(world: WatchWorld) -> None:

@@ -104,3 +104,18 @@ def test_no_history_holds_more_than_the_burst(steps: list[tuple[float, bool]]) -
             taken += 1
         assert bucket.tokens <= BURST
     assert taken <= BURST + 2.5 * passed + 1e-6
+
+
+def test_who_waits_for_a_turn_is_counted_until_it_comes_or_patience_ends(budget, clock, monkeypatch) -> None:
+    for _ in range(8):
+        budget.take(Lane.POLL)
+    seen = []
+    nap = clock.sleep
+    monkeypatch.setattr(clock, "sleep", lambda s: (seen.append(budget.waiting(Lane.POLL)), nap(s)))
+    assert budget.waiting(Lane.POLL) == 0
+    budget.take(Lane.POLL)
+    assert set(seen) == {1}
+    budget.penalise(1000)
+    with pytest.raises(BudgetExhausted):
+        budget.take(Lane.POLL)
+    assert budget.waiting(Lane.POLL) == 0
