@@ -114,7 +114,7 @@ class Reporting:
                 "order_id": trade.order_id,
                 "client_order_id": trade.client_order_id,
                 "order_type": trade.order_type,
-                "order_status": trade.order_status or "open",
+                "order_status": trade.order_status,
                 "created_at": trade.created_at,
                 "confirmed_at": trade.confirmed_at,
                 "age_seconds": exact(age),

@@ -7,12 +7,13 @@ from decimal import Decimal, localcontext
 from typing import Any
 
 from ordersync_cli.domain.decimals import EXACT, ZERO
+from ordersync_cli.domain.orders import OrderStatus, Status
 from ordersync_cli.services.ports.history import ByHand, PendingTrade, Scope, Turnover
 from ordersync_cli.store import history_rows
 from ordersync_cli.store.context import Context
 from ordersync_cli.store.history_measures import Measured, Tests, runs_of, whose
-from ordersync_cli.store.sql import Row
-from ordersync_cli.store.trade_lists import TradeLists
+from ordersync_cli.store.sql import Row, Sql
+from ordersync_cli.store.trade_columns import read_status
 
 _BOTS_OWN = "COALESCE(order_type, 'OTHER') = 'OTHER' AND COALESCE(origin, 'foreign') IN ('foreign', 'imported')"
 # the same rule as measures.expected_at_once
@@ -41,7 +42,7 @@ class History(Measured):
         return sorted(
             (
                 Turnover(
-                    status=str(word or "pending").lower(),
+                    status=read_status(word),
                     product_id=product_id or "",
                     side=(side or "").upper(),
                     trades=count,
@@ -56,9 +57,8 @@ class History(Measured):
     def pending(self, scope: Scope) -> list[PendingTrade]:
         """List what is pending now (whatever the window), oldest first."""
         sql, read = self._sql, self._sql.values
-        ids = TradeLists(self._context).pending_ids()
         tests, values = whose(scope)
-        tests = [sql.among("id"), "LOWER(COALESCE(status, 'pending')) NOT IN ('completed', 'failed')", *tests]
+        tests = [sql.among("id"), *tests]
         text = f"SELECT {_PENDING} FROM trades WHERE {' AND '.join(tests)} ORDER BY created_at, id"
         now = self._context.clock.now()
         return [
@@ -69,12 +69,12 @@ class History(Measured):
                 order_id=row[3] or None,
                 client_order_id=row[4],
                 order_type=row[5],
-                order_status=row[6],
+                order_status=row[6] or (OrderStatus.OPEN if row[3] else OrderStatus.SUBMITTING).value,
                 at_once=bool(row[7]),
                 created_at=read.moment(row[8]) or now,
                 confirmed_at=read.moment(row[9]) or read.moment(row[10]),
             )
-            for row in sql.rows(text, [read.several(ids), *values])
+            for row in sql.rows(text, [read.several(_pending_ids(sql)), *values])
         ]
 
     def by_hand(self, scope: Scope) -> list[ByHand]:
@@ -169,6 +169,15 @@ class History(Measured):
         tests, values = whose(scope)
         read = self._sql.values
         return ["created_at >= ?", "created_at < ?", *tests], [read.time(scope.since), read.time(scope.until), *values]
+
+
+def _pending_ids(sql: Sql) -> list[int]:
+    """List what its bot reads as pending, however it is spelt, and whether or not anybody can follow it."""
+    if sql.postgres:
+        text = "SELECT id FROM trades WHERE status IS NULL OR LOWER(TRIM(status)) NOT IN ('completed', 'failed')"
+        return [i for (i,) in sql.rows(text)]
+    words = [word for (word,) in runs_of(sql, "trades", ("status",)) if read_status(word) == Status.PENDING.value]
+    return [i for word in words for (i,) in sql.rows("SELECT id FROM trades WHERE status IS ?", (word,))]
 
 
 def _added_up(texts: str | None) -> Decimal:

@@ -234,7 +234,29 @@ def test_a_bots_own_row_of_unknown_type_counts_as_one_that_it_waits_for(store, p
 
     with store.read() as reading:
         (found,) = reading.history.pending(WINDOW)
-    assert (found.order_id, found.at_once, found.order_status) == ("o-9", True, None)
+    assert (found.order_id, found.at_once, found.order_status) == ("o-9", True, "open")
+
+
+def test_a_bots_row_that_nobody_can_follow_is_pending_all_the_same(store, place) -> None:
+    """Without an order id, or without a side: its bot reads `pending` and waits, and the report must say so."""
+    rows = [
+        (1, "BUY", None, "pending"), (2, None, "o-2", None), (3, "BUY", "", "Pending "), (4, "BUY", None, " completed"),
+        (5, "BUY", None, "FAILED"),
+    ]  # fmt: skip
+    with store.transaction() as sql:
+        for bot, side, order_id, status in rows:
+            sql.run(
+                "INSERT INTO trades (bot_id, product_id, side, order_id, status, created_at) "
+                "VALUES (?, 'BTC-USD', ?, ?, ?, ?)",
+                (bot, side, order_id, status, sql.values.time(START)),
+            )
+
+    with store.read() as reading:
+        found = reading.history.pending(WINDOW)
+        mine = reading.history.pending(Scope(since=WINDOW.since, until=WINDOW.until, bot_id=3))
+    told = [(p.bot_id, p.at_once, p.order_status) for p in found]
+    assert told == [(1, True, "submitting"), (2, True, "open"), (3, True, "submitting")]
+    assert [p.bot_id for p in mine] == [3]
 
 
 def test_trades_and_fills_are_exported_in_the_order_of_time(store, place) -> None:

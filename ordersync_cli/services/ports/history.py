@@ -61,7 +61,7 @@ class PendingTrade:
     order_id: str | None
     client_order_id: str | None
     order_type: str | None
-    order_status: str | None
+    order_status: str
     at_once: bool
     created_at: datetime
     confirmed_at: datetime | None  # by the venue; else when it took the order; else None
