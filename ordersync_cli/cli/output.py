@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 SIMULATED = "SIMULATED: the venue is a simulator; no real order, no real money."
 
 LONGEST_WHOLE = 40  # characters of a cell that is never folded: an order id has 36
+SHORTEST_FOLDED = 38  # a column of longer cells is folded, but not so that an id and its comma in it are cut
 
 
 class Output:
@@ -58,13 +59,22 @@ class Output:
         if not self.as_json:
             self._write(text)
 
-    def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
-        """Print a table on a terminal, tab-separated lines with a heading in a pipe; nothing with --json."""
+    def table(
+        self,
+        columns: Sequence[str],
+        rows: Iterable[Sequence[object]],
+        title: str = "",
+        marks: Mapping[str, str] | None = None,
+    ) -> None:
+        """Print a table on a terminal, tab-separated lines with a heading in a pipe; nothing with --json.
+
+        ``marks``: the style of a cell that is exactly that word, on a terminal.
+        """
         if self.as_json:
             return
         shown = [[cell(value) for value in row] for row in rows]
         if is_terminal(sys.stdout):
-            self._print_table(columns, shown, title)
+            self._print_table(columns, shown, title, marks or {})
         else:
             for row in [list(columns), *shown]:
                 self._write("\t".join(" ".join(part.split()) for part in row))
@@ -143,20 +153,22 @@ class Output:
             self.problem = f"stdout cannot be written: {error.strerror}"
         _sink("stdout")
 
-    def _print_table(self, columns: Sequence[str], rows: Sequence[Sequence[str]], title: str) -> None:
+    def _print_table(
+        self, columns: Sequence[str], rows: Sequence[Sequence[str]], title: str, marks: Mapping[str, str]
+    ) -> None:
         from rich.box import SIMPLE_HEAD
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(box=SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False)
+        table = Table(box=SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False, collapse_padding=True)
         console, needed = self.console(), 0
         for index, column in enumerate(columns):
             widest = max((len(column), *(len(row[index]) for row in rows)))
             # Ids, times and numbers stay in one piece, to be read and copied: a row too long goes over the edge.
             table.add_column(Text(column), overflow="fold", no_wrap=widest <= LONGEST_WHOLE)
-            needed += min(widest, LONGEST_WHOLE) + 3
+            needed += min(widest, SHORTEST_FOLDED if widest > LONGEST_WHOLE else widest) + 2
         for row in rows:
-            table.add_row(*(Text(harmless(part)) for part in row))
+            table.add_row(*(Text(harmless(part), style=marks.get(part, "")) for part in row))
         try:
             console.width = max(console.width, needed)
             console.print(table, crop=False)

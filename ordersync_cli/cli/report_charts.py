@@ -8,10 +8,13 @@ from decimal import Decimal
 from typing import Any
 
 from ordersync_cli.cli import svg
+from ordersync_cli.cli.report_words import seconds_text
 from ordersync_cli.cli.svg import BOTTOM, LEFT, RIGHT, TOP, WIDTH, Scale
 from ordersync_cli.domain.histogram import Histogram, coarse
+from ordersync_cli.services.ports import Incident
 from ordersync_cli.services.report_series import SLOTS, Series
 
+OUTAGE = "venue_unreachable"  # the alert rule whose incidents are drawn behind the charts
 _SEVERITIES = ("open", "info", "repaired")
 
 
@@ -167,26 +170,41 @@ def plans_chart(plans: Sequence[Mapping[str, Any]], number: str = "plans") -> st
     return svg.chart("Other schedules on the same recorded orders", about, height, parts, number)
 
 
-def time_axis(series: Series, height: int, labels: int = 6) -> str:
-    """Draw the time under a chart."""
-    parts = [svg.line(LEFT, height - BOTTOM, WIDTH - RIGHT, height - BOTTOM, "axis")]
+def time_axis(series: Series, height: int, left: float = LEFT, labels: int = 6) -> str:
+    """Draw the time under a chart, and behind it when the venue could not be reached."""
+    parts = [_outage(series, one, height, left) for one in series.incidents if one.rule == OUTAGE]
+    parts.append(svg.line(left, height - BOTTOM, WIDTH - RIGHT, height - BOTTOM, "axis"))
     for index in range(labels + 1):
         at = series.since + series.slot * SLOTS * index / labels
-        x = LEFT + (WIDTH - LEFT - RIGHT) * index / labels
+        x = left + (WIDTH - left - RIGHT) * index / labels
         anchor = "start" if index == 0 else "end" if index == labels else "middle"
         parts.append(svg.text(x, height - 8, moment(at, series.slot), "t tick", anchor))
     return "".join(parts)
 
 
+def _outage(series: Series, incident: Incident, height: int, left: float) -> str:
+    end = incident.resolved_at or series.since + series.slot * SLOTS
+    x, to = across(series, incident.opened_at, left), across(series, end, left)
+    words = f"venue unreachable from {incident.opened_at:%b %d %H:%M:%S} to {end:%b %d %H:%M:%S}"
+    shape = {"x": svg.place(x), "y": TOP, "width": svg.place(max(2.0, to - x)), "height": height - BOTTOM - TOP}
+    return svg.titled("rect", "outage", words, **shape)
+
+
+def across(series: Series, at: datetime, left: float = LEFT) -> float:
+    """Tell where a time lies on an axis that begins at ``left``; outside of the window at its edge."""
+    share = (at - series.since) / (series.slot * SLOTS)
+    return left + (WIDTH - left - RIGHT) * min(1.0, max(0.0, share))
+
+
 def moment(at: datetime, slot: timedelta) -> str:
     """Say a time as finely as the window needs."""
-    return f"{at:%b %d}" if slot > timedelta(hours=6) else f"{at:%b %d %H:%M}"
+    if slot > timedelta(hours=6):
+        return f"{at:%b %d}"
+    return f"{at:%b %d %H:%M}" if slot >= timedelta(minutes=1) else f"{at:%H:%M:%S}"
 
 
 def duration(value: Decimal | float | None) -> str:
     """Say a duration shortly."""
-    from ordersync_cli.cli.report_table import seconds_text
-
     return seconds_text(None if value is None else Decimal(str(value))) or "-"
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from decimal import Decimal
 from typing import Any
 
 from ordersync_cli.services.plain import plain
 
 _PART = 1_000
+_FORMULA = frozenset("=+-@\t\r")
 
 
 def csv_parts(columns: Sequence[str], rows: Iterator[Sequence[Any]]) -> Iterator[bytes]:
@@ -34,10 +34,9 @@ def _taken(buffer: io.StringIO) -> bytes:
 
 def _cell(value: Any) -> Any:
     """Write a value; text that a spreadsheet would run as a formula is quoted by an apostrophe."""
-    if isinstance(value, bool):
+    kind = type(value)
+    if kind is str:
+        return f"'{value}" if value[:1] in _FORMULA else value
+    if kind is bool:
         return "true" if value else "false"
-    if isinstance(value, str) and value[:1] in {"=", "+", "-", "@", "\t", "\r"}:
-        return f"'{value}"
-    if value is None or isinstance(value, str | int):
-        return value
-    return plain(value) if not isinstance(value, Decimal) else format(value, "f")
+    return value if value is None or kind is int else plain(value)

@@ -9,36 +9,31 @@ from typing import TYPE_CHECKING, Any
 
 from ordersync_cli.cli import report_charts, report_strips
 from ordersync_cli.cli.output import cell, harmless
-from ordersync_cli.cli.report_charts import legend
+from ordersync_cli.cli.report_charts import OUTAGE, legend
 from ordersync_cli.cli.report_style import style_sheet
 from ordersync_cli.cli.report_table import Section, sections
-from ordersync_cli.cli.report_table import seconds_text as duration
+from ordersync_cli.cli.report_words import TARGETS, cut, figure, promise
 from ordersync_cli.services.report_series import Series, headline_of
 
 if TYPE_CHECKING:
     from ordersync_cli.services.report import Report
 
-TARGETS = {
-    "market_pending_over_10s": "Market orders pending over 10\N{NO-BREAK SPACE}s",
-    "sync_latency_mean": "Mean sync latency",
-    "real_time_p99": "Real-time latency, 99 %",
-    "status_accuracy": "Status accuracy, audited",
-    "manual_interventions": "Manual interventions",
-    "undelivered_alerts": "Undelivered alerts",
-    "bots_blocked": "Bots blocked",
-}
 SIMULATED = "SIMULATED: the venue is a simulator; no real order, no real money."
 # the browser itself refuses whatever would leave this file
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _STATES = {True: ("met", "✓ met"), False: ("missed", "✗ missed"), None: ("none", "– nothing measured")}
-_SECONDS = {"sync_latency_mean", "real_time_p99"}
+_NOBODY = "No watcher is running: only the passes of reconcile look after what is pending."
+_BAD = {"BLOCKED", "MISSED"}
+_SHORT = 20  # characters of a cell that is kept in one line: a word, a time; and an id, which has no space
 
 
 def page(made: Report, series: Series, *, simulated: bool) -> str:
     """Write the whole page."""
     told = made.document
     window = f"{told['since']:%Y-%m-%d %H:%M:%S} to {told['until']:%Y-%m-%d %H:%M:%S} UTC"
-    of = "".join(f", {name} {told[key]}" for name, key in (("bot", "bot_id"), ("product", "product_id")) if told[key])
+    of = "".join(
+        f", {name} {told[key]}" for name, key in (("bot", "bot_id"), ("product", "product_id")) if told[key] is not None
+    )
     banner = f'<p class="banner" role="note">{SIMULATED}</p>' if simulated else ""
     body = "".join(
         (
@@ -73,52 +68,39 @@ def _cards(told: Mapping[str, Any]) -> Iterable[str]:
         )
 
 
-def figure(name: str, value: Any) -> str:
-    """Write the figure of a target for people."""
-    if value is None:
-        return "–"
-    if name in _SECONDS:
-        return duration(value)
-    if name == "status_accuracy":
-        return f"{_cut(Decimal(value) * 100, 3)}\N{NO-BREAK SPACE}%"
-    return f"{value:,}"
-
-
-def promise(name: str, value: Any) -> str:
-    """Write what was promised."""
-    if name in _SECONDS:
-        return f"under {duration(Decimal(value))}"
-    if name == "status_accuracy":
-        return f"at least {figure(name, value)}"
-    return f"{value}" if not value else f"at most {value}"
-
-
-def _cut(value: Decimal, places: int) -> str:
-    """Write a share without rounding it up: 99.9996 % is not 100 %."""
-    step = Decimal(1).scaleb(-places)
-    return f"{value - value % step:f}".rstrip("0").rstrip(".") or "0"
-
-
 def _parts(made: Report, series: Series) -> Iterable[str]:
     told = made.document
     latency = made.now.latency
     tables = {section[0]: section for section in sections(made, intervals=True, exact=False)}
     by_title = {title.partition(",")[0]: section for title, section in tables.items()}
     promised = {t["name"]: float(t["target"]) for t in told["targets"]}
+    stale = by_title.get("Stale now")
+    if stale:
+        yield _section("Stale now", stale[0].partition(", ")[2].capitalize() + ".", table(stale))
+    outage = [("outage", "venue unreachable")] if any(i.rule == OUTAGE for i in series.incidents) else []
+    yield from _waiting(made, series, by_title, outage)
     if latency.whole.spread.count:
         keys = (("s1", "half of the changes"), ("s2", "95 %"), ("worst", "the longest"), ("limit", "promised mean"))
         yield _section(
             "Sync latency",
             "From the venue's own time of the event to the committed row; figures below the error of the clocks"
             " are shown as such.",
-            legend(keys),
+            legend([*keys, *outage]),
             report_charts.latency_chart(series, promised["sync_latency_mean"]),
             table(by_title["Sync latency"]),
         )
         histograms = {source: m.histogram for source, m in latency.by["source"].items()}
         yield _section("Distribution by source", "", report_charts.distribution_chart(histograms))
+    yield _section("Trades and volume", "", table(by_title["Trades"]), table(by_title.get("Volume")))
+    yield _section("Time in each status", "", table(by_title.get("Time in each status")))
+    yield from _care(made, series, by_title)
+
+
+def _waiting(
+    made: Report, series: Series, by_title: Mapping[str, Section], outage: Sequence[tuple[str, str]]
+) -> Iterable[str]:
     limit = float(made.limits.blocked_after)
-    ages = (("s1", f"up to {limit:g} s"), ("bad", "longer: a bot is blocked"))
+    ages = (("s1", f"up to {limit:g} s"), ("bad", "longer: a bot is blocked"), *outage)
     yield _section(
         "Pending market orders",
         "",
@@ -128,11 +110,6 @@ def _parts(made: Report, series: Series) -> Iterable[str]:
     )
     if series.blocked:
         yield _section("Blocked bots", "", report_strips.blocked_strip(series))
-    if by_title.get("Stale now"):
-        yield _section("Stale now", "The venue has not confirmed these lately.", table(by_title["Stale now"]))
-    yield _section("Trades and volume", "", table(by_title["Trades"]), table(by_title.get("Volume")))
-    yield _section("Time in each status", "", table(by_title.get("Time in each status")))
-    yield from _care(made, series, by_title)
 
 
 def _care(made: Report, series: Series, by_title: Mapping[str, Section]) -> Iterable[str]:
@@ -146,7 +123,8 @@ def _care(made: Report, series: Series, by_title: Mapping[str, Section]) -> Iter
     yield _section(
         "Passes of reconcile", "", legend(keys), report_strips.passes_strip(series), table(by_title.get("Passes"))
     )
-    yield _section("Watchers", "", table(by_title.get("Watchers")))
+    watched = any(w["alive"] for w in told["watchers"])
+    yield _section("Watchers", "" if watched else _NOBODY, table(by_title.get("Watchers")))
     found = (("s1", "repaired"), ("info", "for information"), ("bad", "open"))
     drawn = report_charts.breaks_chart(series) if series.breaks else ""
     yield _section(
@@ -165,7 +143,7 @@ def _care(made: Report, series: Series, by_title: Mapping[str, Section]) -> Iter
             "Learned schedule of looks",
             "What other schedules would have cost and missed on the same recorded orders, with the feed down.",
             report_charts.plans_chart(plans),
-            table(by_title.get("Other schedules on the same orders")),
+            table(by_title.get("Other schedules")),
             table(by_title.get("Learned time to fill")),
         )
 
@@ -177,7 +155,7 @@ def _found(breaks: Mapping[str, Any]) -> str:
 def _accuracy(accuracy: Mapping[str, Any]) -> str:
     if not accuracy["audited"]:
         return "No trade of the window was audited."
-    sure = _cut(Decimal(accuracy["lower_bound_95"]) * 100, 3)
+    sure = cut(Decimal(accuracy["lower_bound_95"]) * 100, 3)
     more = accuracy["clean_audits_needed"]
     needs = f" A claim of 99.9 % needs {more:,} more clean audits." if more else " That carries a claim of 99.9 %."
     return (
@@ -207,9 +185,11 @@ def table(section: Section | None) -> str:
 
 
 def _cell(kind: str, words: str, right: bool) -> str:
-    return f"<{kind}{' class=n' if right else ''}>{escape(harmless(words))}</{kind}>"
+    whole = kind == "td" and (len(words) <= _SHORT or " " not in words)
+    class_ = "n" if right else "bad" if words in _BAD else "w" if whole else ""
+    return f"<{kind}{f' class={class_}' if class_ else ''}>{escape(harmless(words))}</{kind}>"
 
 
 def _numbers(column: Sequence[str]) -> bool:
     filled = [value for value in column if value]
-    return bool(filled) and all(value[0] in "0123456789<-≤≥" for value in filled)
+    return all(value[0] in "0123456789<-≤≥" and len(value) <= _SHORT for value in filled)

@@ -7,8 +7,9 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from ordersync_cli.cli import report_charts, report_strips, svg
-from ordersync_cli.cli.report_html import SIMULATED, TARGETS, figure, promise
+from ordersync_cli.cli.report_html import SIMULATED
 from ordersync_cli.cli.report_style import LIGHT, fixed_styles
+from ordersync_cli.cli.report_words import TARGETS, figure, promise
 from ordersync_cli.errors import SettingsError
 from ordersync_cli.services.report_series import Series, headline_of
 

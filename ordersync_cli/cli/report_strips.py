@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from ordersync_cli.cli import svg
-from ordersync_cli.cli.report_charts import moment, time_axis
+from ordersync_cli.cli.report_charts import across, moment, time_axis
 from ordersync_cli.cli.svg import BOTTOM, LEFT, RIGHT, TOP, WIDTH
 from ordersync_cli.services.report_series import SLOTS, STRIP, Series
 
@@ -64,7 +64,7 @@ def audits_strip(series: Series, number: str = "audits") -> str:
     parts = [time_axis(series, height)]
     room = height - BOTTOM - TOP
     for at, audited, differed in series.audits:
-        x = _across(series, at, LEFT)
+        x = across(series, at)
         tall = max(2.0, room * audited / most)
         said = f"{at:%b %d %H:%M}: {audited} trades audited, {differed} differed"
         shape = {"x": svg.place(x - 2), "width": 4, "rx": 1}
@@ -72,7 +72,7 @@ def audits_strip(series: Series, number: str = "audits") -> str:
             svg.titled("rect", "bar s1", said, y=svg.place(height - BOTTOM - tall), height=svg.place(tall), **shape)
         )
         if differed:
-            red = max(3.0, tall * differed / audited)
+            red = max(9.0, tall * differed / audited)  # one of a hundred must be seen
             parts.append(
                 svg.titled("rect", "bar bad", said, y=svg.place(height - BOTTOM - red), height=svg.place(red), **shape)
             )
@@ -91,14 +91,14 @@ def _rows(
 ) -> str:
     shown = list(rows.items())[:_MOST_ROWS]
     height = TOP + _ROW * len(shown) + BOTTOM
-    parts = [
+    parts = [time_axis(series, height, LEFT + _NAMES, labels=5)]
+    parts += [
         svg.text(LEFT - 8 + _NAMES, TOP + _ROW * row + 14, name, "t", "end") for row, (name, _) in enumerate(shown)
     ]
     for row, (_, spans) in enumerate(shown):
         y = TOP + _ROW * row
         parts.append(svg.line(LEFT + _NAMES, y + 9, WIDTH - RIGHT, y + 9, "grid"))
         parts += _bars(series, spans, y, class_)
-    parts += _short_axis(series, height)
     return svg.chart(title, about, height, parts, number)
 
 
@@ -106,24 +106,7 @@ def _bars(series: Series, spans: Iterable[tuple[datetime, datetime, str]], y: in
     left = LEFT + _NAMES
     found = []
     for start, end, said in spans:
-        x, to = _across(series, start, left), _across(series, end, left)
+        x, to = across(series, start, left), across(series, end, left)
         shape = {"x": svg.place(x), "y": y + 2, "width": svg.place(max(3.0, to - x)), "height": 14, "rx": 2}
         found.append(svg.titled("rect", f"bar {class_}", said, **shape))
     return found
-
-
-def _short_axis(series: Series, height: int) -> list[str]:
-    left = LEFT + _NAMES
-    parts = [svg.line(left, height - BOTTOM, WIDTH - RIGHT, height - BOTTOM, "axis")]
-    for index in range(6):
-        at = series.since + series.slot * SLOTS * index / 5
-        anchor = "start" if index == 0 else "end" if index == 5 else "middle"
-        parts.append(
-            svg.text(left + (WIDTH - left - RIGHT) * index / 5, height - 8, moment(at, series.slot), "t tick", anchor)
-        )
-    return parts
-
-
-def _across(series: Series, at: datetime, left: float) -> float:
-    share = (at - series.since) / (series.slot * SLOTS)
-    return left + (WIDTH - left - RIGHT) * min(1.0, max(0.0, share))

@@ -30,6 +30,7 @@ CHARTS = """
 .bar.s1{fill:var(--s1)} .bar.bad{fill:var(--bad)} .bar.quiet{fill:var(--quiet)} .bar.alert{fill:var(--s2)}
 .sev-open{fill:var(--bad)} .sev-info{fill:var(--info)} .sev-repaired{fill:var(--s1)}
 .cell.good{fill:var(--good-cell)} .cell.bad{fill:var(--s2)} .cell.missed{fill:var(--bad)} .cell.none{fill:var(--grid)}
+.outage{fill:var(--bad);opacity:.16}
 .cross{stroke:var(--surface);stroke-width:1.5;fill:none}
 """
 
@@ -46,12 +47,20 @@ section{background:var(--surface);border:1px solid var(--grid);border-radius:10p
 .card{background:var(--surface);border:1px solid var(--grid);border-left:5px solid var(--quiet);border-radius:8px;
 padding:12px 14px}
 .card.met{border-left-color:var(--good)} .card.missed{border-left-color:var(--bad)}
-.card .name{font-size:13px;color:var(--ink-2)} .card .actual{font-size:25px;font-weight:600;line-height:1.25}
+.card .name{font-size:13px;color:var(--ink-2)}
+.card .actual{font-size:25px;font-weight:600;line-height:1.25;white-space:nowrap}
 .card .note{font-size:13px;color:var(--ink-2)} .state{font-weight:600}
 .met .state{color:var(--good)} .missed .state{color:var(--bad)}
-.scroll{overflow-x:auto} table{border-collapse:collapse;width:100%;font-size:14px}
+.scroll{overflow-x:auto;background:linear-gradient(90deg,var(--surface) 24px,transparent) 0 0/48px 100% no-repeat local,
+linear-gradient(-90deg,var(--surface) 24px,transparent) 100% 0/48px 100% no-repeat local,
+linear-gradient(90deg,var(--axis),transparent) 0 0/12px 100% no-repeat scroll,
+linear-gradient(-90deg,var(--axis),transparent) 100% 0/12px 100% no-repeat scroll}
+.scroll+.scroll{margin-top:10px}
+table{border-collapse:collapse;width:100%;font-size:14px}
 th{font-weight:600;color:var(--ink-2);text-align:left;border-bottom:1px solid var(--axis);padding:5px 12px 5px 0}
-td{border-bottom:1px solid var(--grid);padding:5px 12px 5px 0;vertical-align:top;overflow-wrap:anywhere}
+td{border-bottom:1px solid var(--grid);padding:5px 12px 5px 0;vertical-align:top}
+td.w{white-space:nowrap} td.bad{color:var(--bad);font-weight:600}
+tr{break-inside:avoid}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 svg.chart{display:block;margin-bottom:10px;width:100%;min-width:640px;height:auto}
 .legend{display:flex;flex-wrap:wrap;gap:4px 18px;margin:0 0 6px;font-size:13px;color:var(--ink-2)}
@@ -60,9 +69,13 @@ svg.chart{display:block;margin-bottom:10px;width:100%;min-width:640px;height:aut
 .swatch.s1{background:var(--s1)} .swatch.s2{background:var(--s2)} .swatch.bad{background:var(--bad)}
 .swatch.good{background:var(--good-cell)} .swatch.none{background:var(--grid)} .swatch.info{background:var(--info)}
 .swatch.worst{background:var(--ink-3);height:3px} .swatch.limit{background:var(--bad);height:2px}
+.swatch.outage{background:var(--bad);opacity:.25}
+@media (max-width:560px){main{padding:16px 10px 40px} section{padding:14px 12px}
+.cards{grid-template-columns:repeat(2,minmax(0,1fr));gap:8px} .card{padding:10px}}
 footer{color:var(--ink-3);font-size:13px;margin-top:20px}
 @media print{@page{margin:14mm} body{background:#fff;font-size:12px} main{max-width:none;padding:0}
-section,.card{break-inside:avoid;border-color:#ccc} svg.chart{min-width:0} .scroll{overflow:visible}
+section,.card{break-inside:avoid;border-color:#ccc} svg.chart{min-width:0} .scroll{overflow:visible;background:none}
+table{font-size:10.5px} td,th{padding:3px 8px 3px 0}
 *{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 """
 

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from ordersync_cli.cli.output import Output, cell
 from ordersync_cli.cli.report_flat import COLUMNS, flat
+from ordersync_cli.cli.report_words import figure, promise, seconds_text, whole
 from ordersync_cli.cli.terminal import is_terminal
 from ordersync_cli.cli.text_charts import bars, sparkline
 from ordersync_cli.domain.histogram import coarse
+from ordersync_cli.services.report_series import headline_of
 
 if TYPE_CHECKING:
     from ordersync_cli.services.report import Report
+    from ordersync_cli.services.report_window import ReportLimits
 
 Row = tuple[object, ...]
 _MET = {True: "met", False: "MISSED", None: "nothing measured"}
+_MARKS = {"met": "green", "MISSED": "bold red", "BLOCKED": "bold red"}
 _FIGURES = ("count", "mean", "p50", "p95", "p99", "max")
 _LISTED = 20
 
@@ -26,7 +31,9 @@ def show_table(output: Output, made: Report, *, intervals: bool) -> None:
     """Print the report: sections on a terminal, flat lines (section, name, figure, value, before) in a pipe."""
     if is_terminal(sys.stdout):
         for title, columns, rows in sections(made, intervals=intervals, exact=False):
-            output.table(columns, rows, title)
+            output.table(columns, rows, title, marks=_MARKS)
+        verdict = textwrap.wrap(headline_of(made.document), output.console().width)
+        output.text("\n".join(verdict))  # last: the first lines have left the screen by now
         return
     output.table(COLUMNS, flat(made.document))
 
@@ -58,16 +65,15 @@ def sections(made: Report, *, intervals: bool, exact: bool = True) -> Iterator[S
     yield from _latency(made)
     yield from _status_times(told)
     found: list[tuple[str, Sequence[str], Iterable[Row]]] = [
-        ("Bots", ("bot", "pending", "oldest", "blocked", "blocked for"), map(_bot, told["bots"])),
-        ("Stale now", ("trade", "order", "product", "status", "age", "limit"), map(_stale, told["stale"])),
+        ("Bots", ("bot", "pending", "oldest", "is now", "blocked for"), map(_bot, told["bots"])),
+        (_stale_title(made.limits), ("trade", "order", "product", "status", "age"), map(_stale, told["stale"])),
         ("Volume", ("product", "side", "trades", "value", "fees", "value before", "fees before"),
          _volume(told["volume"], before["volume"], _every_digit if exact else _hundredths)),
-        ("Passes", ("mode", "runs", "good", "not good", "repaired", "requests", "last good", "gaps"),
+        ("Passes", ("mode", "runs", "good", "failed", "repaired", "gaps", "last good", "overdue"),
          _runs(told["runs"])),
         ("Watchers", ("host", "role", "feed", "since", "misses", "clock"), map(_watcher, told["watchers"])),
-        ("Breaks", ("number", "kind", "severity", "order", "stored", "venue"), map(_break, told["breaks"]["listed"])),
-        ("Alerts", ("rule", "severity", "opened", "resolved", "times", "message"),
-         map(_alert, told["alerts"]["listed"])),
+        ("Breaks", ("number", "kind", "severity", "what"), map(_break, told["breaks"]["listed"])),
+        ("Alerts", ("rule", "opened", "what"), map(_alert, told["alerts"]["listed"])),
     ]  # fmt: skip
     if intervals:
         found += _intervals(told["intervals"])
@@ -85,16 +91,11 @@ def _targets(told: Mapping[str, Any], before: Mapping[str, Any]) -> Iterator[Row
         name = target["name"]
         yield (
             name,
-            _figure(target["actual"]),
-            _promise(name, target["target"]),
-            _figure(earlier[name]["actual"]),
-            (_MET[target["met"]]),
+            figure(name, target["actual"]),
+            promise(name, target["target"]),
+            figure(name, earlier[name]["actual"]),
+            _MET[target["met"]],
         )
-
-
-def _promise(name: str, target: object) -> str:
-    sign = {"status_accuracy": "≥", "sync_latency_mean": "<", "real_time_p99": "<"}.get(name, "≤")
-    return f"{sign} {cell(target)}"
 
 
 def _counts(told: Mapping[str, Any], before: Mapping[str, Any]) -> Iterator[Row]:
@@ -116,6 +117,7 @@ def _counts(told: Mapping[str, Any], before: Mapping[str, Any]) -> Iterator[Row]
         seconds_text(before["market_pending"]["worst_seconds"]),
     )
     yield "undelivered alerts", told["alerts"]["undelivered"], ""
+    yield "watchers running now", sum(w["alive"] for w in told["watchers"]), ""
     yield "requests of passes", told["requests"]["by_runs"], ""
 
 
@@ -155,7 +157,7 @@ def _bot(bot: Mapping[str, Any]) -> Row:
         name,
         bot["pending"],
         seconds_text(bot["oldest_pending_seconds"]),
-        bot["blocked"],
+        "BLOCKED" if bot["blocked"] else "free",
         seconds_text(bot["blocked_seconds"]),
     )
 
@@ -168,8 +170,11 @@ def _stale(trade: Mapping[str, Any]) -> Row:
         trade["product_id"],
         trade["order_status"],
         seconds_text(trade["age_seconds"]),
-        seconds_text(trade["limit_seconds"]),
     )
+
+
+def _stale_title(limits: ReportLimits) -> str:
+    return f"Stale now, not confirmed for over {limits.stale_market:g} s (market orders) or {limits.stale_resting:g} s"
 
 
 def _every_digit(value: Decimal | None) -> Decimal | None:
@@ -201,38 +206,37 @@ def _runs(runs: Mapping[str, Any]) -> Iterator[Row]:
             good,
             told["count"] - good,
             told["updated_count"],
-            told["requests"],
-            _moment(told["last_good_at"]),
             len(told["gaps"]),
+            _day_and_time(told["last_good_at"]),
+            "" if told["overdue_seconds"] is None else f"none for {seconds_text(told['overdue_seconds'])}",
         )
 
 
 def _watcher(told: Mapping[str, Any]) -> Row:
-    role = told["role"] if told["alive"] else f"{told['role']}, silent"
-    offset = "" if told["clock_offset"] is None else f"{told['clock_offset']:+f} s"
+    role, feed, since = told["role"], told["feed_state"], told["feed_since"]
+    if not told["alive"]:  # killed: what it last wrote of its feed is no news
+        role, feed, since = "silent", f"was {feed}", told["beat_at"]
+    offset = told["clock_offset"]
     return (
         f"{told['host']}:{told['pid']}",
         role,
-        told["feed_state"],
-        _moment(told["feed_since"]),
+        feed,
+        _day_and_time(since),
         told["stream_misses"],
-        offset,
+        f"{'+' if offset and offset > 0 else ''}{seconds_text(offset)}",
     )
 
 
 def _break(told: Mapping[str, Any]) -> Row:
-    return told["break_id"], told["kind"], told["severity"], told["key"], told["stored"], told["venue"]
+    sides = (f"{side}: {told[key]}" for side, key in (("stored", "stored"), ("venue", "venue")) if told[key])
+    return told["break_id"], told["kind"], told["severity"], "; ".join([told["key"], *sides])
 
 
 def _alert(told: Mapping[str, Any]) -> Row:
-    return (
-        told["rule"],
-        told["severity"],
-        _moment(told["opened_at"]),
-        _moment(told["resolved_at"]),
-        told["count"],
-        told["message"],
-    )
+    ended = told["resolved_at"]
+    lasted = "OPEN" if ended is None else f"for {seconds_text(whole((ended - told['opened_at']).total_seconds()))}"
+    times = f", {told['count']} times" if told["count"] > 1 else ""
+    return told["rule"], _day_and_time(told["opened_at"]), f"{told['severity']}, {lasted}{times}: {told['message']}"
 
 
 def _intervals(told: Mapping[str, Any]) -> list[tuple[str, Sequence[str], Iterable[Row]]]:
@@ -240,43 +244,29 @@ def _intervals(told: Mapping[str, Any]) -> list[tuple[str, Sequence[str], Iterab
         (
             f"{c['product_id']} {c['order_type']} {c['distance']}",
             c["samples"],
-            *(seconds_text(c["time_to_fill_seconds"].get(q)) for q in ("p50", "p90", "p99")),
-            " ".join(cell(at) for at in c["looks_at_seconds"][:8]),
+            *(seconds_text(c["time_to_fill_seconds"].get(q)) for q in ("p50", "p99")),
+            " ".join(f"{at:.2f}" for at in c["looks_at_seconds"][:4]),
         )
         for c in told["classes"]
     )
     plans = (
-        (p["plan"], p["orders"], p["requests"], p["requests_per_order"], seconds_text(p["delay_mean_seconds"]),
+        (p["plan"], p["requests"], p["requests_per_order"], seconds_text(p["delay_mean_seconds"]),
          seconds_text(p["delay_p99_seconds"]), p["missed"], p["orders_at_budget"])
         for p in told.get("replay", {}).get("plans", ())
     )  # fmt: skip
     return [
-        ("Learned time to fill", ("orders", "samples", "p50", "p90", "p99", "looks at (s)"), classes),
-        ("Other schedules on the same orders",
-         ("plan", "orders", "requests", "an order", "seen after", "p99", "missed", "orders at once"), plans),
+        ("Learned time to fill", ("orders", "samples", "p50", "p99", "first looks at (s)"), classes),
+        (f"Other schedules, on the same {sum(c['samples'] for c in told['classes'])} orders",
+         ("plan", "requests", "an order", "seen after", "p99", "missed", "at once"), plans),
     ]  # fmt: skip
-
-
-def seconds_text(value: Decimal | None, bound: Decimal | None = None) -> str:
-    """Write a duration for people; a figure below the error of the clocks is only known to be below it."""
-    if value is None:
-        return ""
-    if bound is not None and value < bound:
-        return f"< {seconds_text(bound)}"
-    size = abs(value)
-    if size >= 172_800:
-        return f"{value / 86_400:.1f} d"
-    if size >= 7_200:
-        return f"{value / 3_600:.1f} h"
-    if size >= 120:
-        return f"{value / 60:.1f} min"
-    if size >= 1:
-        return f"{value:.2f}".rstrip("0").rstrip(".") + " s"
-    return f"{value * 1000:.0f} ms" if size >= Decimal("0.001") else f"{value * 1_000_000:.0f} µs"
 
 
 def _figure(value: object) -> str:
     return "-" if value is None else cell(value)
+
+
+def _day_and_time(at: Any) -> str:
+    return "" if at is None else f"{at:%b %d %H:%M:%S}"
 
 
 def _moment(at: Any) -> str:

@@ -19,7 +19,7 @@ def plain(value: Any) -> Any:
         case Decimal():
             return format(value, "f")
         case datetime():
-            return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+            return f"{value.astimezone(UTC).isoformat(timespec='microseconds')[:-6]}Z"
         case Mapping():
             return {str(k): plain(v) for k, v in value.items()}
         case list() | tuple():

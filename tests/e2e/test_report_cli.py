@@ -11,17 +11,22 @@ import shutil
 import subprocess
 import sys
 import threading
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from ordersync_cli.__main__ import main
+from ordersync_cli.services.ports import Incident, StoredBreak, Watcher
 from ordersync_cli.store import open_store
 from tests.support.browser import open_file
+from tests.support.terminal import terminal
 from tests.support.trading_day import OPENED, trading_day
 from tests.support.virtual_clock import SeededChance, VirtualClock
 
+LONG_AGO = datetime(2026, 1, 15, tzinfo=UTC)
 WINDOW = ("--since", f"{OPENED:%Y-%m-%dT%H:%M:%S}", "--until", "2027-01-15T11:00:00")
 KEYS = {
     "since", "until", "trades", "sync_latency_seconds", "targets", "stale", "accuracy", "interventions", "breaks",
@@ -249,6 +254,48 @@ def test_the_page_holds_no_outside_link_and_no_script(report, tmp_path) -> None:
     assert re.findall(r"https?://|<script|\bsrc=|@import|url\(", page) == []
     assert page.count("<svg") == page.count('role="img"') == len(re.findall(r"<svg[^>]*><title", page)) >= 4
     assert "SIMULATED" in page
+
+
+def test_a_narrow_terminal_shows_every_part_in_its_width_and_the_verdict_last(lived, tmp_path) -> None:
+    """With all that goes wrong at once: 80 columns cut no id and wrap no row."""
+    shutil.copyfile(lived, tmp_path / "day.db")
+    url, long = f"sqlite:///{tmp_path}/day.db", "da39a243-eb77-4295-8d76-03dfab55110e"
+    store = open_store(url, clock=VirtualClock(OPENED), chance=SeededChance())
+    with store.write() as transaction:
+        transaction.notes.set("learned_schedule", f'{{"BTC-USDC/STOP_LIMIT/within_0.1%":[{",".join(["123.4"] * 30)}]}}')
+        transaction.watchers.beat(
+            Watcher(watcher_id="w-1", host="trading-host-1", pid=1234567, started_at=LONG_AGO, beat_at=LONG_AGO,
+                    role="standing_by", feed_state="connecting", feed_since=LONG_AGO, feed_reason="",
+                    last_heartbeat_at=None, last_frame_at=None, clock_offset=Decimal("-0.002311"))
+        )  # fmt: skip
+        transaction.incidents.raise_(
+            Incident(incident_id="i-9", rule="absent_order_appeared", key="", severity="critical", order_id=long,
+                     message=f"order {long} was proven absent and is there", count=3, opened_at=OPENED,
+                     last_seen=OPENED)
+        )  # fmt: skip
+        transaction.breaks.see(
+            StoredBreak(break_id=None, kind="absent_order_appeared", severity="open", key=long, order_id=long,
+                        trade_id=None, stored="failed", venue="FILLED", money_effect=None, first_seen=OPENED,
+                        last_seen=OPENED)
+        )  # fmt: skip
+    with store.transaction() as sql:
+        sql.run(
+            "INSERT INTO trades (bot_id, product_id, order_id, created_at) VALUES (0, 'BTC-USD', ?, ?)",
+            (long, sql.values.time(LONG_AGO)),
+        )
+    store.close()
+
+    environment = {**os.environ, "HOME": str(tmp_path), "ORDERSYNC_DATABASE_URL": url, "ORDERSYNC_VENUE": "simulator"}
+    with terminal(environment, "report", "--intervals", *WINDOW, width=80, height=250) as screen:
+        assert screen.end() == 0
+        lines = [re.sub(rb"\x1b\[[0-9;]*m", b"", line).decode().rstrip() for line in screen.raw.split(b"\r\n")]
+
+    said = [line for line in lines if line]
+    assert [line for line in said if len(line) > 80] == []
+    assert sum(long in line for line in said) == 3
+    assert any(re.search(r"trading-host-1:1234567 +silent +was connecting", line) for line in said)
+    assert any(re.search(r"0 +1 .* BLOCKED", line) for line in said)
+    assert any("measured targets are missed" in line for line in said[-3:])
 
 
 @pytest.mark.browser

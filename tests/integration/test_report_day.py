@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
+from ordersync_cli.cli.report_charts import latency_chart
+from ordersync_cli.cli.report_html import page
+from ordersync_cli.cli.svg import LEFT, RIGHT, WIDTH
 from ordersync_cli.services.ports import Run
 from ordersync_cli.services.ports.history import Scope
 from ordersync_cli.services.report import Reporting
@@ -110,6 +114,16 @@ def test_the_outage_is_shown_where_it_was(day) -> None:
     for one in report.now.blocking:
         assert start - TEN <= one.span[0] <= end + timedelta(minutes=6)
     assert not any(OPENED + i * series.slot > start and OPENED + (i + 1) * series.slot < end for i in series.latency)
+
+    # and it lies behind every chart that has a time
+    room = WIDTH - LEFT - RIGHT
+    opened, closed = (LEFT + room * (at - OPENED) / LENGTH for at in (start + timedelta(seconds=30), end))
+    (band,) = re.findall(r'<rect class="outage" x="([\d.]+)" y="\d+" width="([\d.]+)"', latency_chart(series, 5.0))
+    assert [float(part) for part in band] == pytest.approx([opened, closed - opened], abs=0.3)
+    drawn = page(report, series, simulated=True)
+    assert [
+        c.count('class="outage"') for c in drawn.split("<svg")[1:] if "over time" in c.partition("</title>")[0]
+    ] == [1 for c in drawn.split("<svg")[1:] if "over time" in c.partition("</title>")[0]]
 
 
 def test_nothing_measured_is_not_called_met(place) -> None:
