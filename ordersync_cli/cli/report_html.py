@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from html import escape
@@ -59,13 +60,18 @@ def _cards(told: Mapping[str, Any]) -> Iterable[str]:
     for target in told["targets"]:
         name = target["name"]
         class_, state = _STATES[target["met"]]
-        before = figure(name, earlier[name])
+        before, promised = (_whole(w) for w in (figure(name, earlier[name]), promise(name, target["target"])))
         yield (
-            f"<div class='card {class_}'><div class='name'>{escape(TARGETS.get(name, name))}</div>"
+            f"<div class='card {class_}'><div class='name'>{escape(_whole(TARGETS.get(name, name)))}</div>"
             f"<div class='actual'>{figure(name, target['actual'])}</div>"
-            f"<div class='note'><span class='state'>{state}</span> · promised {promise(name, target['target'])}</div>"
+            f"<div class='note'><span class='state'>{state}</span> · promised {promised}</div>"
             f"<div class='note'>period before: {before}</div></div>"
         )
+
+
+def _whole(words: str) -> str:
+    """Keep a number and its unit on one line."""
+    return re.sub(r"(?<=\d) (?=\S)", "\N{NO-BREAK SPACE}", words)
 
 
 def _parts(made: Report, series: Series) -> Iterable[str]:

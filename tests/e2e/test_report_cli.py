@@ -14,11 +14,13 @@ import threading
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from ordersync_cli.__main__ import main
+from ordersync_cli.cli.report_words import TARGETS
 from ordersync_cli.services.ports import Incident, StoredBreak, Watcher
 from ordersync_cli.store import open_store
 from tests.support.browser import open_file
@@ -239,12 +241,51 @@ def test_a_picture_without_the_extra_is_refused_with_a_remedy(report, monkeypatc
     assert (code, "ordersync[charts]" in err) == (3, True)
 
 
+class Renderer:
+    """Stands where vl-convert would: keeps the drawing that it is given."""
+
+    def __init__(self) -> None:
+        self.drawn = ""
+
+    def svg_to_png(self, drawn: str, scale: float) -> bytes:
+        self.drawn = drawn
+        return b"\x89PNG" + bytes([round(scale)])
+
+    def svg_to_pdf(self, drawn: str) -> bytes:
+        self.drawn = drawn
+        return b"%PDF"
+
+
+@pytest.mark.parametrize(("form", "made"), [("png", b"\x89PNG\x02"), ("pdf", b"%PDF")])
+def test_a_picture_is_one_drawing_that_any_renderer_can_read(report, tmp_path, monkeypatch, form, made) -> None:
+    """Without the extra too: well-formed, no style variable left, the targets in words, every chart inside."""
+    renderer = Renderer()
+    monkeypatch.setitem(sys.modules, "vl_convert", renderer)
+
+    code, _, _ = report("--format", form, "--output", str(tmp_path / "picture"))
+    drawn = ET.fromstring(renderer.drawn)
+
+    assert (code, (tmp_path / "picture").read_bytes(), renderer.drawn.count("var(--")) == (0, made, 0)
+    words = "".join(drawn.itertext())
+    assert all(name in words for name in (*TARGETS.values(), "SIMULATED", "measured targets"))
+    height = float(drawn.attrib["height"])
+    places = [(float(c.attrib["y"]), float(c.attrib["height"])) for c in drawn if c.tag.endswith("svg")]
+    assert len(places) >= 4
+    below = [*(y for y, _ in places[1:]), height]
+    assert all(y + tall <= following for (y, tall), following in zip(places, below, strict=True))
+
+
 @pytest.mark.parametrize(("form", "magic"), [("png", b"\x89PNG"), ("pdf", b"%PDF")])
 def test_a_picture_is_drawn_with_the_extra(report, tmp_path, form, magic) -> None:
     pytest.importorskip("vl_convert", reason="the extra charts is not installed")
 
     assert report("--format", form, "--output", str(tmp_path / f"r.{form}"))[0] == 0
-    assert (tmp_path / f"r.{form}").read_bytes().startswith(magic)
+    picture = (tmp_path / f"r.{form}").read_bytes()
+    assert picture.startswith(magic)
+    assert len(picture) > 20_000  # of an empty sheet there would be a tenth of that
+    if form == "png":
+        width, height = (int.from_bytes(picture[at : at + 4], "big") for at in (16, 20))
+        assert (width, height > 2_000) == (2 * (960 + 80), True)
 
 
 def test_the_page_holds_no_outside_link_and_no_script(report, tmp_path) -> None:
