@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ordersync_cli.domain.histogram import bucket_of
 from ordersync_cli.domain.orders import OrderStatus, OrderType, Origin
-from ordersync_cli.store.trade_news import latency_of
+from ordersync_cli.store.trade_news import latency_of, on_venue_clock
 
 if TYPE_CHECKING:
     from ordersync_cli.domain.trade import Change, Trade
@@ -103,11 +103,6 @@ def _latencies(change: Change, at: datetime, offset: ClockOffset | None) -> list
         otherwise = before.confirmed_at or before.accepted_at or before.submitted_at or before.created_at
         found.append((CANCEL_BOUND, micros_of(on_venue_clock(at, offset)) - micros_of(otherwise)))
     return found
-
-
-def on_venue_clock(at: datetime, offset: ClockOffset | None) -> datetime:
-    """Turn a time of this machine into the venue's, as far as the offset is known."""
-    return at if offset is None else at + timedelta(seconds=offset.seconds)
 
 
 def _row(measure: str, micros: int, error: int | None, change: Change, at: datetime) -> tuple[Any, ...]:

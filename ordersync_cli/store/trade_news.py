@@ -87,20 +87,29 @@ def change_event(context: Context, change: Change, trade: Trade, at: datetime, l
 def latency_of(change: Change, committed_at: datetime, offset: ClockOffset | None = None) -> Latency:
     """Measure venue event to commit, once for each change of the figures; imported rows have none.
 
-    The commit is taken on the venue's clock, where its offset from this machine's was measured. A
-    commit before its event is one at the same moment where the error of the offset, or two servers
-    of the venue, explain it; else a clock jumped, and nothing was measured (trap T41).
+    The commit is taken on the venue's clock. A commit before its event is one at the same moment
+    where the error of the offset, or two servers of the venue, explain it; else a clock jumped,
+    and nothing was measured (trap T41).
     """
     if not change.figures_changed or change.venue_time is None or change.after.origin is Origin.IMPORTED:
         return Latency()
-    between = committed_at - change.venue_time
-    if offset is not None:
-        between += timedelta(seconds=offset.seconds)
+    between = on_venue_clock(committed_at, offset) - change.venue_time
     if -between > _SERVERS_DIFFER + timedelta(seconds=offset.error if offset is not None else 0):
         late = (-between).total_seconds()
         return Latency(doubt=f"clock_suspect: the venue's time is {late:g} s after the commit")
     microseconds = max(0, between // _MICROSECOND)
     return Latency(Decimal(microseconds) / _SECOND)
+
+
+def on_venue_clock(at: datetime, offset: ClockOffset | None) -> datetime:
+    """Turn a time of this machine into the venue's, where the two clocks are known to differ.
+
+    An offset within its own error is none: a venue that tells its time by the second would move
+    every figure by half a second, where both clocks are right.
+    """
+    if offset is None or abs(offset.seconds) <= offset.error:
+        return at
+    return at + timedelta(seconds=offset.seconds)
 
 
 def _kind(change: Change) -> str:

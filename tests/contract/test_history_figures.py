@@ -191,13 +191,19 @@ def test_a_fill_a_cancel_and_each_status_are_measured(store, place) -> None:
     assert whole["order:open"] == [(2, Decimal(30))]
 
 
-def test_the_commit_is_taken_on_the_venues_clock_with_its_error(store, place) -> None:
-    """This machine is 3 s behind the venue: what looks like the future is a latency of half a second."""
+@pytest.mark.parametrize(
+    ("seconds", "error", "ago", "told"),
+    [
+        (3.0, 0.04, -2.5, "0.5"),  # this machine is 3 s behind: what looks like the future is half a second
+        (-0.4, 0.5, 0.02, "0.02"),  # a time told by the second: as far as anybody knows, the clocks agree
+    ],
+)
+def test_the_commit_is_taken_on_the_venues_clock_with_its_error(store, place, seconds, error, ago, told) -> None:
     clock = place.clock
     trade_id = add(store, intent("c-1", at=clock.now()))
-    offset = ClockOffset(seconds=3.0, error=0.04, measured_at=clock.now())
+    offset = ClockOffset(seconds=seconds, error=error, measured_at=clock.now())
     book = Recorder(store=store, clock=clock, offset=lambda: offset)
-    venue_time = clock.now() + timedelta(seconds=2.5)
+    venue_time = clock.now() - timedelta(seconds=ago)
 
     book.seen([seen("o-1", "FILLED", "1", at=venue_time, last_fill_time=venue_time)], source=Source.WEBSOCKET)
 
@@ -205,8 +211,8 @@ def test_the_commit_is_taken_on_the_venues_clock_with_its_error(store, place) ->
         scope = Scope(since=clock.now() - HOUR, until=clock.now() + HOUR)
         found = breakdown(reading.history, scope, "sync_latency", ("source",)).whole
         (event,) = [e for e in reading.trades.events(trade_id) if e.latency_seconds is not None]
-    assert (found.spread.max, found.error) == (Decimal("0.5"), Decimal("0.04"))
-    assert (event.latency_seconds, event.detail) == (Decimal("0.5"), None)
+    assert (found.spread.max, found.error) == (Decimal(told), Decimal(str(error)))
+    assert (event.latency_seconds, event.detail) == (Decimal(told), None)
 
 
 def test_what_is_pending_now_is_listed_whatever_the_window(store, place) -> None:
