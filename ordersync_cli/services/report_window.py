@@ -20,7 +20,7 @@ from ordersync_cli.services.report_latency import Breakdown, Measured, breakdown
 LATENCY = "sync_latency"
 CANCELS = "cancel_bound"
 FEED = "websocket"
-SAME_DEED = timedelta(seconds=60)  # events of one trade by hand that lie closer than this are one deed
+SAME_DEED = timedelta(seconds=5)  # events of one trade by hand that lie closer are one deed: a sync looks twice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,7 +224,8 @@ def _deeds(events: Sequence[ByHand]) -> int:
     deeds: list[list[ByHand]] = []
     for event in events:
         last = deeds[-1][-1] if deeds else None
-        if last is not None and last.trade_id == event.trade_id and event.committed_at - last.committed_at < SAME_DEED:
+        known = last is not None and last.trade_id == event.trade_id and event.kind != "settled"
+        if last is not None and known and event.committed_at - last.committed_at < SAME_DEED:
             deeds[-1].append(event)
         else:
             deeds.append([event])

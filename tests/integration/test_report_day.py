@@ -157,3 +157,31 @@ def test_a_pass_that_ran_once_and_not_lately_fails_the_check(place) -> None:
 
     assert missed(2 * MINUTES["light"]) == []
     assert missed(2 * MINUTES["light"] + 1) == ["light_pass_overdue"]
+
+
+def test_each_deed_by_hand_that_changed_a_row_is_one_intervention(place) -> None:
+    """A second sync a few seconds later is another deed; the second look of one sync is not, nor is a cancel."""
+    clock = VirtualClock(OPENED)
+    store = place.open(clock=clock)
+    events = [  # trade, seconds, kind, order_status
+        (1, 0, "status", "cancelled"), (1, 2.5, "status", "cancelled"),  # one sync: its look, and its second look
+        (1, 12, "figures", "cancelled"),  # another one
+        (1, 13, "settled", "filled"),  # and then a resolve
+        (2, 0, "status", "cancelling"), (2, 1, "status", "cancelled"),  # a cancel
+        (2, 20, "fills", "cancelled"),  # looked after by hand
+        (3, 0, "adopted", "filled"),
+    ]  # fmt: skip
+    with store.transaction() as sql:
+        for number, (trade_id, after, kind, word) in enumerate(events):
+            at = sql.values.time(OPENED + timedelta(seconds=after))
+            sql.run(
+                "INSERT INTO trade_events (event_id, trade_id, kind, status, order_status, source, seen_at, "
+                "committed_at) VALUES (?, ?, ?, 'pending', ?, 'sync', ?, ?)",
+                (f"e-{number}", trade_id, kind, word, at, at),
+            )
+
+    with store.read() as reading:
+        service = Reporting(limits=ReportLimits(), expected=EXPECTED, at=OPENED + TEN)
+        told = service.make(reading, Scope(since=OPENED, until=OPENED + LENGTH)).document
+    assert told["interventions"]["manual_syncs"] == 4
+    assert [t["actual"] for t in told["targets"] if t["name"] == "manual_interventions"] == [4]
