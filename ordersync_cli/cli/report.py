@@ -47,10 +47,12 @@ def report(
     *,
     since: Annotated[
         datetime | None,
-        typer.Option("--since", parser=read_past, metavar="T", help="Begin of the window: 24h, 7d, a date. [24h]"),
+        typer.Option(
+            "--since", parser=read_past, metavar="T", help="Begin of the window: 24h, 7d, a date. Default: 24h."
+        ),
     ] = None,
     until: Annotated[
-        datetime | None, typer.Option("--until", parser=read_past, metavar="T", help="End of the window. [now]")
+        datetime | None, typer.Option("--until", parser=read_past, metavar="T", help="End of the window. Default: now.")
     ] = None,
     bot_id: Annotated[
         int | None,
@@ -58,7 +60,10 @@ def report(
     ] = None,
     product: Annotated[str | None, typer.Option("--product", metavar="PRODUCT", help="Only this product.")] = None,
     form: Annotated[
-        str, typer.Option("--format", metavar="|".join(FORMATS), help="png and pdf need the extra [charts].")
+        str,
+        typer.Option(
+            "--format", metavar="F", help=f"{', '.join(FORMATS[:-1])} or pdf; the last two need the extra charts."
+        ),
     ] = "",
     rows: Annotated[str, typer.Option("--rows", metavar="trades|fills", help="What csv lists.")] = "trades",
     output: Annotated[

@@ -382,3 +382,11 @@ def test_an_audit_asks_the_venue_before_it_repairs(stage) -> None:
     stored = {row["order_id"]: row["order_status"] for row in stage.rows()}
     assert stored == {first["order_id"]: "cancelled", other["order_id"]: "open"}
     assert stage.run("report", "--check").code == 10
+
+
+def test_the_help_names_every_format_its_extra_and_the_defaults(capfd) -> None:
+    """Words in square brackets would be taken for a style and left out."""
+    assert main(["report", "--help"]) == 0
+    said = " ".join(re.sub(r"[^\w.,;: ]", " ", capfd.readouterr().out).split())
+
+    assert all(part in said for part in ("table, json, csv, html, prometheus, png", "the extra charts", "Default: now"))
