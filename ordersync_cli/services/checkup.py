@@ -60,7 +60,8 @@ def store_is_writable(store: Store, at: datetime, venue_name: str) -> Check:
     if frozen:
         message = "the store can be written; placing on it is frozen"
         return Check(name="store", status=WARNING, message=message, remedy="ordersync unfreeze, once you looked")
-    return Check(name="store", status=OK, message=f"the store can be written; it belongs to the venue {venue or '-'}")
+    whose = f"it belongs to the venue {venue}" if venue else "nobody has used it yet"
+    return Check(name="store", status=OK, message=f"the store can be written; {whose}")
 
 
 def clock_is_near(venue: Venue, limits: AlertLimits) -> Check:

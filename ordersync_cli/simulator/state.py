@@ -97,7 +97,9 @@ def _create(state: State, seed: int, now: int) -> None:
             "opened_at": str(now),
             "skew": "0",
             "user_id": draw_uuid(seed, "user"),
-            "portfolio_id": draw_uuid(seed, "portfolio"),
+            # Each exchange is a portfolio of its own: one seed hands out the same order ids again, and a store that
+            # holds those of another exchange must be refused, not overwritten.
+            "portfolio_id": draw_uuid(seed, "portfolio", now),
         }
         state.sql.executemany("INSERT INTO meta VALUES (?, ?)", values.items())
         rows = [(currency, str(amount), "0", str(amount)) for currency, amount in OPENING_BALANCES.items()]

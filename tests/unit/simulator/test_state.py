@@ -30,6 +30,12 @@ def test_the_first_seed_stays(tmp_path: Path) -> None:
         assert first.portfolio_id == second.portfolio_id
 
 
+def test_two_exchanges_are_two_portfolios_even_with_one_seed(tmp_path: Path) -> None:
+    later = State(tmp_path / "b.db", lambda: OPENED_AT + 1, 1)
+    with closing(opened(tmp_path / "a.db")) as first, closing(later) as second:
+        assert first.portfolio_id != second.portfolio_id
+
+
 def test_a_moved_clock_is_seen_by_every_connection(tmp_path: Path) -> None:
     with closing(opened(tmp_path / "a.db")) as here, closing(opened(tmp_path / "a.db")) as there:
         here.move_clock(5_000_000)
