@@ -125,7 +125,9 @@ def parser_of(registered: Command) -> Callable[..., Prepared]:
         arguments = {name: value for name, value in given.items() if name not in names}
         return Prepared(command=registered, options=options, arguments=arguments)
 
-    prepare.__doc__ = inspect.getdoc(registered.function)
+    # typer keeps the line breaks of all but the first paragraph, as the source code happens to have them
+    paragraphs = (inspect.getdoc(registered.function) or "").split("\n\n")
+    prepare.__doc__ = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
     prepare.__name__ = registered.function.__name__
     parameters = [*own, *common]
     prepare.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]

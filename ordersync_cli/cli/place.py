@@ -82,7 +82,10 @@ def place(
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Do not check after placing.")] = False,
     follow: Annotated[bool, typer.Option("--follow", help="Check until the order has ended.")] = False,
     follow_for: Annotated[
-        timedelta, typer.Option("--follow-for", parser=read_duration, metavar="DURATION", help="At most so long.")
+        timedelta,
+        typer.Option(
+            "--follow-for", parser=read_duration, metavar="DURATION", show_default=False, help="At most so long: 5m."
+        ),
     ] = timedelta(minutes=5),
     require_fill: Annotated[bool, typer.Option("--require-fill", help="Exit 13 unless it is filled.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Validate and preview; send nothing.")] = False,

@@ -24,8 +24,13 @@ def simulator(
     run: Invocation,
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
     state: Annotated[Path | None, typer.Option("--state", help="The exchange's SQLite file.")] = None,
-    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Seed of a new state's market.")] = None,
-    faults: Annotated[Path | None, typer.Option("--faults", help="Fault plan (TOML or JSON).")] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option("--seed", min=0, help="Seed of a new state's market (env ORDERSYNC_SIMULATOR_SEED)."),
+    ] = None,
+    faults: Annotated[
+        Path | None, typer.Option("--faults", help="Fault plan, TOML or JSON (env ORDERSYNC_SIMULATOR_FAULTS).")
+    ] = None,
 ) -> int:
     """Serve the simulated exchange by REST and WebSocket on one loopback port until interrupted.
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import urllib.request
+from itertools import pairwise
 from pathlib import Path
 
 import pexpect
@@ -129,6 +130,14 @@ def test_a_run_without_any_environment_works() -> None:
 
     assert done.returncode == 0
     assert done.stdout.endswith("/ordersync/simulated.db\n")
+
+
+@pytest.mark.parametrize("word", ["place", "reconcile", "sync"])
+def test_help_breaks_its_lines_at_the_edge_only(word: str) -> None:
+    said = ordersync(word, "--help", COLUMNS="80").stdout.split("\n\u256d")[0].splitlines()
+    lines = [line.strip() for line in said]
+    early = [line for line, after in pairwise(lines) if line and after and len(line) + 1 + len(after.split()[0]) <= 78]
+    assert early == []
 
 
 def test_every_option_of_every_command_is_in_the_help_with_its_variable() -> None:
