@@ -34,7 +34,8 @@ def simulator(
 ) -> int:
     """Serve the simulated exchange by REST and WebSocket on one loopback port until interrupted.
 
-    Without --state it is the very exchange that commands without settings use.
+    Without --state it is the very exchange that commands without settings use. Fault plans and control routes are
+    described in ordersync_cli/docs/SIMULATOR.md.
     """
     from ordersync_cli.simulator.server import SimulatorServer, load_faults
 
