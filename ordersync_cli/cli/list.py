@@ -10,7 +10,7 @@ import typer
 
 from ordersync_cli.cli.invocation import Invocation
 from ordersync_cli.cli.options import LARGEST, command, read_past
-from ordersync_cli.cli.trades import COLUMNS, trade_json, trade_rows
+from ordersync_cli.cli.trades import COLUMNS, SPARE, trade_json, trade_rows
 from ordersync_cli.errors import UnknownOrder, UsageError
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def list_trades(
         views = transaction.trades.views(wanted)
     more, views = len(views) > limit, views[:limit]
     run.document({"trades": [trade_json(view) for view in views]})
-    run.output.table(COLUMNS, trade_rows(views))
+    run.output.table(COLUMNS, trade_rows(views), spare=SPARE)
     if more:
         run.output.note(f"The newest {limit} of more; see --limit.")
     return 0

@@ -65,16 +65,18 @@ class Output:
         rows: Iterable[Sequence[object]],
         title: str = "",
         marks: Mapping[str, str] | None = None,
+        spare: Sequence[str] = (),
     ) -> None:
         """Print a table on a terminal, tab-separated lines with a heading in a pipe; nothing with --json.
 
-        ``marks``: the style of a cell that is exactly that word, on a terminal.
+        ``marks``: the style of a cell that is exactly that word, on a terminal. ``spare``: columns that a
+        terminal too narrow for all goes without, the first ones first.
         """
         if self.as_json:
             return
         shown = [[cell(value) for value in row] for row in rows]
         if is_terminal(sys.stdout):
-            self._print_table(columns, shown, title, marks or {})
+            self._print_table(columns, shown, title, marks or {}, spare)
         else:
             for row in [list(columns), *shown]:
                 self._write("\t".join(" ".join(part.split()) for part in row))
@@ -154,26 +156,40 @@ class Output:
         _sink("stdout")
 
     def _print_table(
-        self, columns: Sequence[str], rows: Sequence[Sequence[str]], title: str, marks: Mapping[str, str]
+        self,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[str]],
+        title: str,
+        marks: Mapping[str, str],
+        spare: Sequence[str],
     ) -> None:
         from rich.box import SIMPLE_HEAD
         from rich.table import Table
         from rich.text import Text
 
         table = Table(box=SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False, collapse_padding=True)
-        console, needed = self.console(), 0
-        for index, column in enumerate(columns):
-            widest = max((len(column), *(len(row[index]) for row in rows)))
+        console = self.console()
+        widths = [max((len(column), *(len(row[n]) for row in rows))) for n, column in enumerate(columns)]
+        needed = [min(width, SHORTEST_FOLDED if width > LONGEST_WHOLE else width) + 2 for width in widths]
+        left_out: list[str] = []
+        for column in spare:
+            if sum(needed) <= console.width:
+                break
+            needed[columns.index(column)] = 0
+            left_out.append(column)
+        kept = [n for n, width in enumerate(needed) if width]
+        for n in kept:
             # Ids, times and numbers stay in one piece, to be read and copied: a row too long goes over the edge.
-            table.add_column(Text(column), overflow="fold", no_wrap=widest <= LONGEST_WHOLE)
-            needed += min(widest, SHORTEST_FOLDED if widest > LONGEST_WHOLE else widest) + 2
+            table.add_column(Text(columns[n]), overflow="fold", no_wrap=widths[n] <= LONGEST_WHOLE)
         for row in rows:
-            table.add_row(*(Text(harmless(part), style=marks.get(part, "")) for part in row))
+            table.add_row(*(Text(harmless(row[n]), style=marks.get(row[n], "")) for n in kept))
         try:
-            console.width = max(console.width, needed)
+            console.width = max(console.width, sum(needed))
             console.print(table, crop=False)
         except OSError as error:
             self._lost(error)
+        if left_out:
+            self.note(f"Not shown, for want of width: {', '.join(left_out)}; a pipe and --json have them all.")
 
 
 def _sink(name: str) -> None:

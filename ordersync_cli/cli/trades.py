@@ -24,6 +24,8 @@ COLUMNS = (
     "fees",
     "order id",
 )
+# What a narrow terminal goes without, the first ones first; `show` and --json have it all.
+SPARE = ("fees", "average", "created", "type", "bot", "price", "size", "order status", "filled")
 _NAMES = tuple(f.name for f in fields(TradeView))
 
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 SWITCH_EVERY = 0.0005
 _DURATION = "DURATION"
 _COLUMNS = ("trade_id", "product_id", "side", "order_type", "size", "filled_size", "order_status", "order_id")
+_SPARE = ("order_type", "size", "filled_size", "side")  # what a narrow terminal goes without
 
 
 class Onlooker(Protocol):
@@ -171,7 +172,9 @@ def _once(run: Invocation, only: frozenset[int] | None) -> int:
         run.output.line(snapshot)
     else:
         pending = snapshot["pending"]
-        run.output.table(_COLUMNS, [[trade[name] for name in _COLUMNS] for trade in pending], title="Pending")
+        run.output.table(
+            _COLUMNS, [[trade[name] for name in _COLUMNS] for trade in pending], title="Pending", spare=_SPARE
+        )
         run.output.note(f"{len(pending)} pending after one look.")
     return 0
 

@@ -68,6 +68,22 @@ def test_a_table_on_a_terminal_is_drawn_and_steers_nothing(monkeypatch) -> None:
     assert "[red]not markup[/red]" in screen.getvalue()
 
 
+@pytest.mark.parametrize(("width", "gone"), [("79", ["fees", "bot"]), ("95", ["fees"]), ("120", [])])
+def test_a_table_too_wide_for_the_terminal_goes_without_its_spare_columns(monkeypatch, capsys, width, gone) -> None:
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stdout", screen)
+    monkeypatch.setenv("COLUMNS", width)
+    monkeypatch.setenv("TERM", "dumb")  # no escape codes, which have a length and no width
+    columns, row = ("order", "fees", "status", "bot"), ("o" * 36, "f" * 20, "s" * 20, "b" * 15)
+
+    Output(as_json=False).table(columns, [row], spare=("fees", "bot", "status"))
+
+    assert [name for name in columns if name not in screen.getvalue()] == gone
+    assert max(len(line) for line in screen.getvalue().splitlines()) <= int(width)
+    said = capsys.readouterr().err
+    assert all(name in said for name in gone)
+
+
 def test_with_json_tables_and_texts_are_silent(capsys) -> None:
     output = Output(as_json=True)
 
