@@ -58,12 +58,16 @@ def _lists(told: Mapping[str, Any], before: Mapping[str, Any]) -> Iterator[Row]:
 
 
 def _state(told: Mapping[str, Any], before: Mapping[str, Any]) -> Iterator[Row]:
+    yield "trades", "", "pending_now", told["pending_now"], ""
+    yield from (("requests", "", figure, value, "") for figure, value in told["requests"].items())
     for mode, run in told["runs"].items():
         yield from (("runs", mode, figure, run[figure], "") for figure in _RUN)
     for figure in ("found", "open", "repaired"):
         yield "breaks", "", figure, told["breaks"][figure], before["breaks"][figure]
     for figure in ("incidents", "open", "undelivered"):
         yield "alerts", "", figure, told["alerts"][figure], ""
+    yield from (("alerts", rule, "incidents", count, "") for rule, count in told["alerts"]["by_rule"].items())
+    yield from (("breaks", kind, "found", count, "") for kind, count in told["breaks"]["by_kind"].items())
     for watcher in told["watchers"]:
         name = f"{watcher['host']}:{watcher['pid']}"
         yield from (("watchers", name, figure, watcher[figure], "") for figure in _WATCHER)

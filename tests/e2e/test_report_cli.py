@@ -102,6 +102,12 @@ def test_a_pipe_gets_tab_separated_lines(report) -> None:
     assert lines[0] == ["section", "name", "figure", "value", "previous"]
     assert {len(line) for line in lines} == {5}
     assert ["trades", "", "total", "25", "0"] in lines
+    assert [line for line in lines if line[0] == "requests" or line[2] == "pending_now"] == [
+        ["trades", "", "pending_now", "0", ""],
+        ["requests", "", "by_runs", "88", ""],  # 35 light passes at 2, two deep ones at 9
+        ["requests", "", "per_second", "2.5", ""],
+        ["requests", "", "left", "10.000", ""],
+    ]
 
 
 def test_the_schedule_is_replayed_when_asked_for(report, tmp_path) -> None:
