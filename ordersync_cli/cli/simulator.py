@@ -40,7 +40,7 @@ def simulator(
     from ordersync_cli.simulator.server import SimulatorServer, load_faults
 
     settings = run.settings
-    file = state or settings.simulator_state
+    file = (state or settings.simulator_state).absolute()  # the key file beside it is read from elsewhere
     plan = faults or settings.simulator_faults
     try:
         entries = load_faults(plan) if plan is not None else ()
@@ -52,13 +52,20 @@ def simulator(
         server = SimulatorServer(
             file, port=port, seed=settings.simulator_seed if seed is None else seed, faults=entries
         )
+    except OSError as error:
+        raise SettingsError(
+            f"The simulator cannot use its state {file}: {error.strerror}.", "Choose another with --state."
+        ) from None
+    try:
         ended = _stop_on_signals(server)
         server.serve_forever(lambda: server.stop() if ended else _announce(run, server))
     except OSError as error:
         raise SettingsError(
-            f"The simulator cannot use port {port} or {file}: {error.strerror}.",
-            "Choose others with --port and --state.",
+            f"The simulator cannot serve on port {port}: {error.strerror}.",
+            "Choose another with --port (0: a free one).",
         ) from None
+    finally:
+        server.close()
     return _SIGNALLED + ended[0] if ended else 0
 
 

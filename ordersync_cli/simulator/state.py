@@ -64,7 +64,7 @@ def _connected(path: Path) -> sqlite3.Connection:
 
 def unusable(path: Path, error: sqlite3.Error) -> OSError:
     """Return the error for a file that cannot be the state of an exchange."""
-    return OSError(errno.EIO, f"cannot be the state of an exchange: {error}", str(path))
+    return OSError(errno.EIO, f"it cannot be the state of an exchange ({error})", str(path))
 
 
 def _use_wal(sql: sqlite3.Connection) -> None:

@@ -207,8 +207,8 @@ def test_on_a_terminal_a_table_is_drawn_without_colour_when_asked() -> None:
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_the_simulator_prints_one_line_of_json_serves_and_stops_cleanly(tmp_path, number, code) -> None:
     with subprocess.Popen(
-        [*ORDERSYNC, "simulator", "--json", "--state", str(tmp_path / "exchange.db")],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        [*ORDERSYNC, "simulator", "--json", "--state", "exchange.db"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path,
     ) as server:  # fmt: skip
         assert server.stdout is not None
         assert server.stderr is not None
@@ -222,11 +222,12 @@ def test_the_simulator_prints_one_line_of_json_serves_and_stops_cleanly(tmp_path
     assert "epochSeconds" in now
     assert where["ws_url"].startswith("ws://127.0.0.1:")
     key = Path(where["key_file"])
-    assert key.suffix == ".json"
+    assert (key.parent, key.suffix) == (tmp_path, ".json")
     assert key.stat().st_mode & 0o777 == 0o600
     assert set(json.loads(key.read_text())) >= {"name", "privateKey"}
     assert ended == code
     assert "Traceback" not in errors
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["exchange.db", key.name]
 
 
 def test_a_port_in_use_is_a_settings_error(tmp_path) -> None:
@@ -238,4 +239,6 @@ def test_a_port_in_use_is_a_settings_error(tmp_path) -> None:
         done = ordersync("simulator", "--port", str(taken.getsockname()[1]), "--state", str(tmp_path / "x.db"))
 
     assert done.returncode == 3
-    assert len([line for line in done.stderr.splitlines() if "SIMULATED" not in line]) == 1
+    (said,) = [line for line in done.stderr.splitlines() if "SIMULATED" not in line]
+    assert "port" in said
+    assert "state" not in said
