@@ -18,6 +18,7 @@ LEASE_WAIT = 5.0  # seconds
 
 def alert_and_deliver(wiring: Wiring, *, reachable: bool | None, failure: OrdersyncError | None) -> None:
     """Evaluate the alert rules once and deliver what waits; an outage is one incident (trap T30)."""
+    from ordersync_cli.services.incidents import cause_of_failure
     from ordersync_cli.services.ports import TradeFilter
     from ordersync_cli.services.situation import Situation
 
@@ -29,6 +30,8 @@ def alert_and_deliver(wiring: Wiring, *, reachable: bool | None, failure: Orders
     # First, what `place` and others left: only what cannot be delivered now is "undelivered". Who delivered
     # before may be dead: its lease is taken over only by who waits for 4 s.
     deliverer.run_once(wait=LEASE_WAIT, at_most=DELIVER_FOR)
+    told = cause_of_failure(failure)
+    wiring.alerts.notice([told] if told else [])
     wiring.alerts.tick(
         Situation(
             at=wiring.clock.now(),

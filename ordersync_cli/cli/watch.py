@@ -6,16 +6,17 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
+from ordersync_cli.cli.aftercare import DELIVER_FOR, LEASE_WAIT
 from ordersync_cli.cli.invocation import Invocation
 from ordersync_cli.cli.options import command, read_duration
 from ordersync_cli.cli.terminal import is_terminal
-from ordersync_cli.errors import UnknownOrder
+from ordersync_cli.errors import CredentialsRefused, StoreError, UnknownOrder
 from ordersync_cli.services.messages import StopAsked
 
 if TYPE_CHECKING:
@@ -114,6 +115,10 @@ def _follow(run: Invocation, plan: WatchPlan) -> int:
         onlooker.start()
         try:
             return tracker.run()
+        except CredentialsRefused:  # nobody may run after this one: the alert of it goes out now
+            with suppress(StoreError):
+                wiring.deliverer().run_once(wait=LEASE_WAIT, at_most=DELIVER_FOR)
+            raise
         finally:
             inbox.close()
             touching.stop()

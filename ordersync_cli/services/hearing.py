@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ordersync_cli.errors import BudgetExhausted, CredentialsRefused, OrdersyncError, UnreadableAnswer
+from ordersync_cli.errors import BudgetExhausted, CredentialsRefused, OrdersyncError
 from ordersync_cli.services.board import PassLine
+from ordersync_cli.services.incidents import cause_of_failure
 from ordersync_cli.services.messages import (
     FeedChanged,
     FeedState,
@@ -133,13 +134,13 @@ def _reached(state: WatchState, failure: OrdersyncError | None, mono: float, *, 
             if state.plan.feed_wanted and not state.health.live:
                 state.crew.reconnect()
         return
+    told = cause_of_failure(failure)
+    state.causes += [told] if told else []
     if isinstance(failure, CredentialsRefused):
         state.failure = failure
         return
     if isinstance(failure, BudgetExhausted):
         state.budget_refusals += 1
-    if isinstance(failure, UnreadableAnswer):
-        state.causes.append(Cause(rule="unreadable_message", key="rest", message=failure.message))
     state.reach.failed(failure, now, mono, began=began)
 
 
@@ -162,6 +163,8 @@ def _pass(state: WatchState, message: PassEnded) -> None:
     now = state.clock.now()
     state.touched = True
     if message.failure is not None:
+        told = cause_of_failure(message.failure)
+        state.causes += [told] if told else []
         if isinstance(message.failure, CredentialsRefused):
             state.failure = message.failure
         state.passes[message.mode] = PassLine(

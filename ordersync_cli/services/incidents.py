@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from ordersync_cli.errors import CredentialsRefused, UnreadableAnswer
 from ordersync_cli.services.alert_rules import grouped, is_quiet
 from ordersync_cli.services.plain import plain
 from ordersync_cli.services.ports import Incident
@@ -17,6 +18,7 @@ from ordersync_cli.services.situation import SEVERITY, AlertLimits, Cause
 if TYPE_CHECKING:
     from ordersync_cli.clock import Chance
     from ordersync_cli.domain.trade import Alarm
+    from ordersync_cli.errors import OrdersyncError
     from ordersync_cli.services.ports import Transaction
 
 _SENT = "alert_messages"  # the note with the times of the last hour's messages
@@ -61,6 +63,15 @@ def cause_of(alarm: Alarm) -> Cause:
         order_id=alarm.order_id,
         message=alarm.message,
     )
+
+
+def cause_of_failure(failure: OrdersyncError | None) -> Cause | None:
+    """Tell what a person must hear of where asking the venue failed; an outage has its own patience."""
+    if isinstance(failure, CredentialsRefused):
+        return Cause(rule="venue_unreachable", message=f"the venue does not let this key in: {failure.message}")
+    if isinstance(failure, UnreadableAnswer):
+        return Cause(rule="unreadable_message", key="rest", message=failure.message)
+    return None
 
 
 @dataclass(frozen=True, slots=True)

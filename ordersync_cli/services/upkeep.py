@@ -93,7 +93,7 @@ class Upkeep:
             pending=[state.roster.view(h) for h in pending],
             pending_known=state.refreshed,
             snapshot_ages={h.trade_id: age for h in pending if (age := snapshot_age(h, mono)) is not None},
-            venue_reachable=state.reach.reachable,
+            venue_reachable=None if state.failure is not None else state.reach.reachable,  # it refuses the key
             venue_unreachable_since=state.reach.unreachable_since,
             feed_wanted=state.plan.feed_wanted,
             feed_state=state.health.state.value,

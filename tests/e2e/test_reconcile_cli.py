@@ -120,6 +120,34 @@ def test_T30_what_was_repaired_before_the_venue_went_away_is_told(stage: Stage) 
     assert told["requests"] == row["requests"] > 0
 
 
+def test_a_refused_key_and_an_unreadable_answer_are_alerted(stage: Stage) -> None:
+    stuck(stage)
+    with listening() as hook:
+        environ = {"ORDERSYNC_ALERT_URLS": hook.url}
+        stage.exchange.control.fault(kind="status", status=401, body="Unauthorized", path="/api/v3/*")
+        refused = [stage.run("reconcile", **environ).code for _ in range(2)]
+        assert refused == [4, 4]
+        assert [(b["rule"], b["severity"], b["state"]) for b in hook.bodies] == [
+            ("venue_unreachable", "critical", "opened")
+        ]
+        stage.exchange.control.faults.replace([])
+        stage.exchange.control.fault(kind="html", status=200, path="/api/v3/brokerage/orders/*")
+        assert stage.run("reconcile", **environ).code == 7
+        assert [(b["rule"], b["state"]) for b in hook.bodies[1:]] == [("unreadable_message", "opened")]
+        stage.exchange.control.faults.replace([])
+        assert stage.run("reconcile", **environ).code == 0
+        assert [(b["rule"], b["state"]) for b in hook.bodies[2:]] == [("venue_unreachable", "resolved")]
+
+
+def test_a_watcher_whose_key_is_refused_says_so_to_the_alert_sink(stage: Stage) -> None:
+    stuck(stage)
+    with listening() as hook:
+        stage.exchange.control.fault(kind="status", status=401, body="Unauthorized", path="/api/v3/*")
+        ended = stage.run("watch", "--for", "20s", "--no-feed", ORDERSYNC_ALERT_URLS=hook.url)
+        assert ended.code == 4
+        assert [(b["rule"], b["state"]) for b in hook.bodies] == [("venue_unreachable", "opened")]
+
+
 def test_a_dry_run_does_not_even_bind_a_new_store(stage: Stage) -> None:
     stage.run("list")
     before = stage.rows("SELECT * FROM notes")
