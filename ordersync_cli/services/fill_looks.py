@@ -8,29 +8,34 @@ from dataclasses import replace
 from ordersync_cli.domain.observations import FillsSeen
 from ordersync_cli.domain.orders import Fill
 from ordersync_cli.errors import OrderRefused, UnreadableAnswer
-from ordersync_cli.services.ports import FillPage, Lane, Venue
+from ordersync_cli.services.ports import FillPage, Lane, Quarantined, Venue
 
 MOST_PAGES = 10_000  # a listing of one chunk's fills that goes on longer than this has no end
 
 
-def fill_pages(venue: Venue, chunk: Sequence[str], lane: Lane) -> Iterator[tuple[FillsSeen, ...]]:
+def fill_pages(
+    venue: Venue, chunk: Sequence[str], lane: Lane, unreadable: list[Quarantined]
+) -> Iterator[tuple[FillsSeen, ...]]:
     """List the fills of one chunk of orders, yielding each page's rows as it comes.
 
     The last page brings one value for each order, ``complete`` when every page was read and no
     row of it was lost; the pages before are never complete. A chunk that the venue refuses is
-    asked for in halves. Raises what the failed page raised; what was yielded before stands.
+    asked for in halves. Rows that cannot be read are added to ``unreadable`` before their page is
+    yielded. Raises what the failed page raised; what was yielded before stands.
     """
     try:
-        yield from _pages(venue, chunk, lane)
+        yield from _pages(venue, chunk, lane, unreadable)
     except OrderRefused:
         half = len(chunk) // 2
         if half == 0:
             return  # nothing is concluded: these fills stay due
-        yield from fill_pages(venue, chunk[:half], lane)
-        yield from fill_pages(venue, chunk[half:], lane)
+        yield from fill_pages(venue, chunk[:half], lane, unreadable)
+        yield from fill_pages(venue, chunk[half:], lane, unreadable)
 
 
-def _pages(venue: Venue, chunk: Sequence[str], lane: Lane) -> Iterator[tuple[FillsSeen, ...]]:
+def _pages(
+    venue: Venue, chunk: Sequence[str], lane: Lane, unreadable: list[Quarantined]
+) -> Iterator[tuple[FillsSeen, ...]]:
     cursor: str | None = None
     first: FillPage | None = None
     held: FillPage | None = None  # the last page is often empty: it is put together with the one before
@@ -43,6 +48,7 @@ def _pages(venue: Venue, chunk: Sequence[str], lane: Lane) -> Iterator[tuple[Fil
                 yield _seen(held, first, chunk, lost, last=False)
             raise
         first = first or page
+        unreadable += page.quarantined
         lost.update(q.order_id for q in page.quarantined)
         ignored = page.filter_ignored or any(f.order_id not in chunk for f in page.fills)
         if ignored:

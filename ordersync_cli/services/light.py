@@ -15,7 +15,7 @@ from ordersync_cli.services.foreign import put_right
 from ordersync_cli.services.listing import look_up
 from ordersync_cli.services.named_twice import settle_named_twice
 from ordersync_cli.services.pass_report import Found
-from ordersync_cli.services.ports import TradeFilter
+from ordersync_cli.services.ports import Quarantined, TradeFilter
 from ordersync_cli.services.wishes import send_wishes
 from ordersync_cli.services.work import Work
 
@@ -136,8 +136,10 @@ class LightPass:
             due = [i for i in transaction.trades.unverified_ids(ALL) if self.only is None or i in self.only]
         wanted = {v.order_id: v for v in read_views(self.work, due) if v.order_id is not None}
         rows: Counter[str] = Counter()
-        for page in self.work.looker.fill_batches(list(wanted), self.work.lane):
-            self.work.record(page)
+        lost: list[Quarantined] = []
+        for page in self.work.looker.fill_batches(list(wanted), self.work.lane, lost):
+            self.work.record(page, self.work.unreadable(lost))
+            lost.clear()
             rows.update({seen.order_id: len(seen.fills) for seen in page})
         self._missing_fills({v.trade_id for v in wanted.values()}, rows)
 

@@ -149,12 +149,15 @@ class Looker:
         """List the fills of orders, one value an order. Raises when any page failed."""
         return all_fills(self.fill_batches(order_ids, lane))
 
-    def fill_batches(self, order_ids: Iterable[str], lane: Lane) -> Iterator[tuple[FillsSeen, ...]]:
-        """List the fills of orders page by page (see `fill_pages`)."""
+    def fill_batches(
+        self, order_ids: Iterable[str], lane: Lane, unreadable: list[Quarantined] | None = None
+    ) -> Iterator[tuple[FillsSeen, ...]]:
+        """List the fills of orders page by page (see `fill_pages`); rows that cannot be read go to ``unreadable``."""
+        lost = [] if unreadable is None else unreadable
         left = list(dict.fromkeys(order_ids))
         while left:
             chunk, left = left[: self.batch], left[self.batch :]
-            yield from fill_pages(self.venue, chunk, lane)
+            yield from fill_pages(self.venue, chunk, lane, lost)
 
 
 def merged(parts: Sequence[Looked]) -> Looked:

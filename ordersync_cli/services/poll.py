@@ -13,7 +13,7 @@ from ordersync_cli.domain.observations import FillsSeen, OrderSeen
 from ordersync_cli.errors import OrdersyncError
 from ordersync_cli.services.looks import Looked, Looker, merged
 from ordersync_cli.services.messages import Inbox, LookDone, ThreadDied
-from ordersync_cli.services.ports import ClockOffset, Lane, Venue
+from ordersync_cli.services.ports import ClockOffset, Lane, Quarantined, Venue
 
 THREADS = 3  # so that a slow venue (a second an answer) still bounds the age of 500 snapshots
 LIST_PAGES = 40  # of one listing of what was created lately; the deep pass reads the rest
@@ -39,10 +39,11 @@ def answer(ask: Ask, looker: Looker, venue: Venue, clock: Clock) -> LookDone:
     parts: list[Looked] = []
     orders: list[OrderSeen] = []
     fills: list[FillsSeen] = []
+    lost: list[Quarantined] = []
     failure: OrdersyncError | None = None
     try:
         if ask.fills:
-            for rows in looker.fill_batches(ask.order_ids, Lane.POLL):
+            for rows in looker.fill_batches(ask.order_ids, Lane.POLL, lost):
                 fills.extend(rows)
         elif ask.created_since is not None:
             _list_created(ask.created_since, venue, orders)
@@ -64,7 +65,7 @@ def answer(ask: Ask, looker: Looker, venue: Venue, clock: Clock) -> LookDone:
         failure=failure,
         filter_ignored=looked.filter_ignored,
         requests=max(0, venue.requests_made - before),
-        quarantined=tuple(f"{q.where}: {q.problem}" for q in looked.quarantined),
+        quarantined=tuple(f"{q.where}: {q.problem}" for q in (*looked.quarantined, *lost)),
     )
 
 

@@ -117,6 +117,7 @@ class FakeVenue:
         self.hidden: set[str] = set()  # Get Order says 404, listings do not show them
         self.unlisted: set[str] = set()  # only listings do not show them
         self.unreadable: set[str] = set()  # their row cannot be read, anywhere
+        self.unreadable_fills: set[str] = set()  # entry ids
         self.hidden_fills: set[str] = set()  # entry ids that List Fills does not show yet
         self.filter_ignored = False  # batched look-ups answer with everything
         self.stale: dict[str, OrderSeen] = {}  # look-ups answer with this instead
@@ -364,13 +365,18 @@ class FakeVenue:
         )
 
     def _fill_page(self, rows: Sequence[Fill], as_of: datetime, cursor: str | None) -> FillPage:
-        shown = [f for f in rows if f.entry_id not in self.hidden_fills]
+        odd = self.unreadable_fills
+        shown = [f for f in rows if f.entry_id not in self.hidden_fills | odd]
         at = int(cursor or 0)
         size = self.fills_page_size
         more = at + size < len(shown)
         return FillPage(
             fills=tuple(shown[at : at + size]),
-            quarantined=(),
+            quarantined=tuple(
+                Quarantined(where="List Fills", problem="size is no number", order_id=f.order_id)
+                for f in rows
+                if f.entry_id in odd
+            ),
             next_cursor=str(at + size) if more else None,
             as_of=as_of,
         )

@@ -377,6 +377,20 @@ def test_T37_an_unreadable_order_is_alerted_and_the_others_are_settled(world: Wo
     assert world.passes.light().exit_code == 0
 
 
+def test_T37_an_unreadable_fill_is_alerted_and_the_others_are_kept(world: World) -> None:
+    world.placed("o1")
+    odd = world.venue.fill("o1", "1", "10")
+    world.venue.fill("o1", "2", "10")
+    world.venue.end("o1", "FILLED")
+    world.venue.unreadable_fills = {odd.entry_id}
+    world.passes.light()
+    assert "unreadable_message" in world.heard.rules()
+    assert not world.view("o1").fills_verified
+    world.venue.unreadable_fills = set()
+    world.passes.light()
+    assert world.view("o1").fills_verified
+
+
 def test_T48_ids_left_out_of_a_batch_conclude_nothing(world: World) -> None:
     for number in range(3):
         world.placed(f"o{number}")
