@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
-from ordersync_cli.cli.aftercare import DELIVER_FOR, LEASE_WAIT
+from ordersync_cli.cli.aftercare import alert_and_deliver
 from ordersync_cli.cli.invocation import Invocation
 from ordersync_cli.cli.options import command, read_duration
 from ordersync_cli.cli.terminal import is_terminal
-from ordersync_cli.errors import CredentialsRefused, StoreError, UnknownOrder
+from ordersync_cli.errors import CredentialsRefused, OrdersyncError, UnknownOrder
 from ordersync_cli.services.messages import StopAsked
 
 if TYPE_CHECKING:
@@ -83,9 +83,6 @@ def watch(
         run.require_named_venue("watch")
     settings, wiring = run.settings, run.wiring
     only = _wanted(wiring.store, order_ids or [])
-    _ = wiring.venue  # claims the store for this venue; everything below has connections of its own
-    if once:
-        return _once(run, only)
     plan = WatchPlan(
         feed_wanted=not no_feed,
         only=only,
@@ -96,7 +93,13 @@ def watch(
         stale_market=settings.stale_market.total_seconds(),
         stale_resting=settings.stale_resting.total_seconds(),
     )
-    return _follow(run, plan)
+    try:
+        _ = wiring.venue  # claims the store for this venue; everything below has connections of its own
+        return _once(run, only) if once else _follow(run, plan)
+    except CredentialsRefused as refused:  # nobody may run after this one: the alert of it goes out now
+        with suppress(OrdersyncError):
+            alert_and_deliver(wiring, reachable=None, failure=refused)
+        raise
 
 
 def _follow(run: Invocation, plan: WatchPlan) -> int:
@@ -115,10 +118,6 @@ def _follow(run: Invocation, plan: WatchPlan) -> int:
         onlooker.start()
         try:
             return tracker.run()
-        except CredentialsRefused:  # nobody may run after this one: the alert of it goes out now
-            with suppress(StoreError):
-                wiring.deliverer().run_once(wait=LEASE_WAIT, at_most=DELIVER_FOR)
-            raise
         finally:
             inbox.close()
             touching.stop()

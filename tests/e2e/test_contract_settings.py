@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 from tests.support.listener import listening
+from tests.support.other_http import Fault
 from tests.support.other_stage import other_stage
 
 UPDATE_KEYS = {
@@ -91,6 +92,33 @@ def test_what_is_committed_is_posted_signed_and_alerts_have_their_keys(tmp_path:
     (alert,) = pager.bodies
     assert set(alert) >= {"incident_id", "rule", "severity", "state", "count", "order_id", "message", "at"}
     assert (alert["rule"], alert["state"], alert["order_id"]) == ("foreign_write", "opened", row["order_id"])
+
+
+def test_T38_a_key_that_stops_working_is_read_again_once_then_alerted_and_4(tmp_path: Path) -> None:
+    with other_stage(tmp_path) as stage, listening() as pager:
+        stage.environment["ORDERSYNC_ALERT_URLS"] = f"{pager.url}/alert"
+        state = stage.exchange.state
+        state.books.usual = [(0.0, "OPEN", "0")]
+        assert stage.place(*BUY, "--no-wait").code == 0
+        watching = stage.start("watch", "--json", "--no-feed")
+        assert watching.stdout is not None
+        assert json.loads(watching.stdout.readline())["type"] == "snapshot"
+        refused = Fault("GET /", "status_before", count=1000, status=401, body="Unauthorized")
+        state.faults.append(refused)
+        out, err = watching.communicate(timeout=60)
+        assert (watching.returncode, "refuses the key" in err) == (4, True), (out, err)
+        (alert,) = [body for body in pager.bodies if body["state"] == "opened"]
+        assert (alert["rule"], alert["severity"], "refuses the key" in alert["message"]) == (
+            *("venue_unreachable", "critical"),
+            True,
+        )
+        state.lines.clear()
+        failed = stage.run("reconcile", "--json")
+        assert (failed.code, failed.document["error"]["kind"]) == (4, "credentials")
+        assert state.lines.count("GET /key_permissions") == 2, "asked again once, with the key as it is now"
+        refused.count = 0
+        assert stage.run("reconcile").code == 0
+    assert pager.bodies[-1]["state"] == "resolved"
 
 
 def test_the_key_in_the_environment_works_and_is_shown_nowhere(tmp_path: Path) -> None:
