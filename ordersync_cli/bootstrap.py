@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
@@ -62,12 +63,19 @@ class Wiring:
 
     @cached_property
     def venue(self) -> Venue:
-        """The venue, claimed for this store (SettingsError, exit 3, where the store is another's)."""
-        return self.claimed()
+        """The venue, claimed for this store; in an outage what was said of this key before still counts."""
+        try:
+            return self.claimed()
+        except VenueUnavailable:
+            return self.claimed(ask=False)
 
-    def claimed(self) -> Venue:
-        """Bind the store to the venue, and give the venue."""
-        self._reach.claim(self.store, bind=self.binds)
+    def claimed(self, *, ask: bool = True) -> Venue:
+        """Bind the store to the venue and the key's portfolio, and give the venue.
+
+        ``ask`` for the portfolio though it was noted for this key. Raises SettingsError (exit 3)
+        where the store is another's.
+        """
+        self._reach.claim(self.store, ask=ask, bind=self.binds)
         return self._reach.rest
 
     def unclaimed_venue(self) -> RestVenue:
@@ -213,26 +221,18 @@ class VenueReach:
             tuning=tuning,
         )
 
-    def claim(self, store: Store, *, bind: bool) -> None:
-        """Bind the store to this venue and the key's portfolio, or only compare; it is asked for at every run.
-
-        In an outage what was said of this key before still counts. Raises SettingsError (exit 3)
-        where the store belongs to another.
-        """
+    def claim(self, store: Store, *, ask: bool, bind: bool) -> None:
+        """Bind the store to this venue and the key's portfolio, or only compare; see ``Wiring.claimed``."""
         from ordersync_cli.services.ports import Lane
 
         key = hashlib.sha256(self.access.source.load().name.encode()).hexdigest()[:16]
         note = f"portfolio_of_key:{key}"
         with store.read() as transaction:
             known = transaction.notes.get(note)
-        try:
-            portfolio = self.rest.key_permissions(Lane.PLACE).portfolio_id or None
-        except (OrderRefused, UnreadableAnswer):  # a server of the wire format need not know this call
-            portfolio = known
-        except VenueUnavailable:
-            if known is None:
-                raise
-            portfolio = known
+        portfolio = known
+        if ask or known is None:
+            with suppress(OrderRefused, UnreadableAnswer):  # a server of the wire format need not know this call
+                portfolio = self.rest.key_permissions(Lane.PLACE).portfolio_id or known
         store.claim(self._settings.venue, portfolio, bind=bind)
         if bind and portfolio not in (None, known):
             with store.write() as transaction:

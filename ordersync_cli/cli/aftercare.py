@@ -37,7 +37,7 @@ def alert_and_deliver(wiring: Wiring, *, reachable: bool | None, failure: Orders
             at=wiring.clock.now(),
             pending=pending,
             venue_reachable=None if short else reachable,
-            clock_offset=wiring.venue.offset().seconds if reachable else None,
+            clock_offset=wiring.unclaimed_venue().offset().seconds if reachable else None,
             run_intervals={"light": settings.light_every.total_seconds(), "deep": settings.deep_every.total_seconds()},
             budget_refusals=int(short),
         )

@@ -32,7 +32,11 @@ class DiesWithTheAnswer:
 def main() -> None:
     """Run the program with such a venue, as `python -m ordersync_cli` would."""
     claimed = Wiring.claimed
-    Wiring.claimed = lambda wiring: DiesWithTheAnswer(claimed(wiring))  # type: ignore[method-assign,assignment]
+
+    def dying(wiring: Wiring, *, ask: bool = True) -> Any:
+        return DiesWithTheAnswer(claimed(wiring, ask=ask))
+
+    Wiring.claimed = dying  # type: ignore[method-assign,assignment]
     runpy.run_module("ordersync_cli", run_name="__main__", alter_sys=True)
 
 

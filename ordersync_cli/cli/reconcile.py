@@ -146,7 +146,7 @@ class Once:
         wiring = self.run.wiring
         wiring.binds = not wish.dry_run
         try:
-            venue = wiring.venue
+            venue = wiring.claimed(ask=False)  # what asks the venue waits for the lease
         except OrdersyncError as failure:
             said = not wish.dry_run and self._failed_at_the_door(failure)
             if isinstance(failure, VenueUnavailable):
@@ -160,6 +160,7 @@ class Once:
             chance=wiring.chance,
             beating=True,
             audit_sample=wiring.settings.audit_sample,
+            claim=wiring.claimed,
         )
 
     def _failed_at_the_door(self, failure: OrdersyncError) -> bool:

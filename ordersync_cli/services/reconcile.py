@@ -72,7 +72,8 @@ class Passes:
     """The light and the deep pass over one store and one venue.
 
     ``audit_sample``: how many old ended trades a deep pass draws. ``beating``: keep the lease
-    beating from a thread while a look-up waits (real time only).
+    beating from a thread while a look-up waits (real time only). ``claim``: what sees to it, under
+    the lease, that the store is this key's.
     """
 
     store: Store
@@ -85,6 +86,7 @@ class Passes:
     audit_sample: int = AUDIT_OLD
     host: str = field(default_factory=lambda: here()[0])
     pid: int = field(default_factory=lambda: here()[1])
+    claim: Callable[[], object] = _nothing
 
     def light(self, lease: Lease | None = None, wish: Wish | None = None) -> PassReport:
         """Settle what is pending. Raises LeaseHeld (12), Outage (6) and what the venue or store raise."""
@@ -173,6 +175,7 @@ class Passes:
         )
 
     def _pass(self, work: Work, wish: Wish, before: int) -> PassReport:
+        self.claim()
         if work.mode == LIGHT:
             LightPass(work=work, since=wish.since).run()
             if wish.adopt:
