@@ -26,8 +26,6 @@ from ordersync_cli.errors import OrdersyncError
 _COLLECT_AFTER = (100_000, 50, 100)  # objects made, and collections of a generation before the next one's
 _UNKNOWN = 8
 _LEASE_HELD = 12
-# Once the request of a `place` may have left, an exception ends in one of these (contract, exit codes).
-_AT_STAKE = frozenset({4, 5, 8, 13})
 
 
 class Terminated(KeyboardInterrupt):
@@ -95,13 +93,17 @@ def _failed(error: BaseException, line: Sequence[str], run: Invocation | None) -
         failure = verdict(error, line)
         if failure.kind == "bug":
             failure = Failure(1, "bug", output.redactor.text(f"{failure.message} {keep_trace(error, output.redactor)}"))
-    if run is not None and run.at_stake is not None and (failure.code not in _AT_STAKE):
-        failure = _unknown(failure, run.at_stake)
+    at_stake = None if run is None else run.at_stake
+    # Every answer to a sent order is a value: an exception, whatever its code, is no word about the order.
+    if at_stake is not None and failure.code != _UNKNOWN:
+        failure = _unknown(failure, at_stake)
     if failure.message and failure.code != _LEASE_HELD:
         output.say(f"ordersync: {_one_line(failure)}")
     if failure.code and output.as_json and not output.has_document:
         known = run.prepared.command if run is not None else named(line)
-        shape = known.shape if known is not None else {}
+        shape = dict(known.shape) if known is not None else {}
+        if at_stake is not None:
+            shape |= {"outcome": "unknown", "requires_monitoring": True}
         shown = {key: output.redactor.value("", value) for key, value in failure.shown().items()}
         output.document(shape, error=shown)
     return failure.code
