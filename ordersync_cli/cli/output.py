@@ -6,6 +6,7 @@ exit code because nobody listened. ``is_open`` tells, and ``problem`` is said at
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -37,6 +38,7 @@ class Output:
         self.is_open = True
         self.problem: str | None = None
         self._documents = 0
+        self._ascii = _escape_what_does_not_fit(sys.stdout)
 
     @property
     def has_document(self) -> bool:
@@ -47,12 +49,12 @@ class Output:
         """Print the one JSON document of a command; `simulated` and `error` are added."""
         self._documents += 1
         marked = {**body, "simulated": self.simulated, "error": error}
-        self._write(to_json(marked, indent=2 if is_terminal(sys.stdout) else None))
+        self._write(to_json(marked, indent=2 if is_terminal(sys.stdout) else None, ascii_only=self._ascii))
 
     def line(self, body: Mapping[str, Any]) -> None:
         """Print one JSON object of a stream of them (`watch`), flushed at once."""
         self._documents += 1
-        self._write(to_json({**body, "simulated": self.simulated}))
+        self._write(to_json({**body, "simulated": self.simulated}, ascii_only=self._ascii))
 
     def text(self, text: str) -> None:
         """Print a line of data for people; nothing with --json."""
@@ -202,9 +204,21 @@ def _sink(name: str) -> None:
         setattr(sys, name, None)
 
 
-def to_json(body: Mapping[str, Any], *, indent: int | None = None) -> str:
+def _escape_what_does_not_fit(stream: TextIO | None) -> bool:
+    """Let a stream of another encoding than UTF-8 escape what it cannot show; tells whether it is one.
+
+    A locale of old, or PYTHONIOENCODING: an arrow in a line must not lose the line.
+    """
+    if stream is None or (stream.encoding or "utf-8").lower().replace("_", "-") in {"utf-8", "utf8"}:
+        return False
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")
+    return True
+
+
+def to_json(body: Mapping[str, Any], *, indent: int | None = None, ascii_only: bool = False) -> str:
     """Write JSON: decimals as strings, times as ISO 8601 UTC with microseconds and `Z`."""
-    return json.dumps(body, default=plain, ensure_ascii=False, allow_nan=False, indent=indent)
+    return json.dumps(body, default=plain, ensure_ascii=ascii_only, allow_nan=False, indent=indent)
 
 
 def cell(value: object) -> str:

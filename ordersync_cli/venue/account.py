@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import decimal
 from collections.abc import Callable, Sequence
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -69,6 +70,8 @@ class AccountLookups:
         try:
             answer = self._caller.ask(lane, "/orders/preview", preview_body(request), where)
         except Refused as refused:
+            if refused.status == HTTPStatus.NOT_FOUND:  # a server of the wire format need not know this call
+                return wire_answers.preview({"warning": ["there is no preview at this venue"]})
             said = ": ".join(part for part in (refused.body.word, refused.body.said) if part)
             return wire_answers.refused_preview(redacted(said, 200))
         return read_answer(answer, where, lambda body, _: wire_answers.preview(body))

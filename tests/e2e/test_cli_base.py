@@ -179,6 +179,15 @@ def test_a_full_disk_is_said() -> None:
     assert "No space left on device" in done.stderr
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_another_encoding_than_utf_8_loses_no_line(encoding: str) -> None:
+    told = ordersync("freeze", "--reason", "→ \N{GRINNING FACE}", PYTHONIOENCODING=encoding)
+    shown = ordersync("freeze", "--json", PYTHONIOENCODING=encoding)
+
+    assert (told.returncode, told.stdout) == (0, "Placing is frozen: \\u2192 \\U0001f600.\n")
+    assert json.loads(shown.stdout)["reason"] == "→ \N{GRINNING FACE}."
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_nobody_on_stderr_changes_no_exit_code() -> None:
     with open("/dev/full", "w") as full:  # noqa: PTH123  (a device, not a file)

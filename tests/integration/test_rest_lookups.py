@@ -383,6 +383,10 @@ def test_a_preview_that_is_refused_is_a_preview(key: Path) -> None:
     with raw_server(always(bad)) as server, venue_at(server.url, key) as venue:
         assert venue.preview(request, Lane.PLACE).errors == ("INVALID_ARGUMENT: too small",)
         assert "client_order_id" not in server.of("POST", "/preview")[0].json
+    gone = reply(404, {"error": "unknown", "error_details": "Not Found", "message": "Not Found"})
+    with raw_server(always(gone)) as server, venue_at(server.url, key) as venue:
+        told = venue.preview(request, Lane.PLACE)
+        assert (told.errors, told.warnings) == ((), ("there is no preview at this venue",))
 
 
 def test_a_key_file_that_will_not_do_is_said_before_anything_is_sent(key: Path) -> None:
