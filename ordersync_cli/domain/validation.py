@@ -50,7 +50,7 @@ def _numbers(request: OrderRequest) -> Iterator[str]:
         try:
             positive = canonical(value) > 0
         except ValueError as problem:
-            yield f"{name} is {problem}"
+            yield f"{name}: {problem}"
         else:
             if not positive:
                 yield f"{name} must be more than 0, not {value:f}"

@@ -82,9 +82,9 @@ class Intents:
         worth = notional(request, product)
         limit = wanted.max_notional
         if limit is not None and (worth is None or worth > limit):
-            said = "cannot be told" if worth is None else f"is about {worth:f}"
+            said = "cannot be told, so it may be" if worth is None else f"is about {worth:f},"
             raise UsageError(
-                f"The order's value {said}, above the limit of {limit:f} (--max-notional). Nothing was sent.",
+                f"The order's value {said} above the limit of {limit:f} (--max-notional). Nothing was sent.",
                 "Place less, or raise the limit.",
             )
         return product

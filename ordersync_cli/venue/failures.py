@@ -37,6 +37,8 @@ def plain(cause: BaseException) -> str | None:
         return "no connection in time"
     if isinstance(cause, _NO_ANSWER):
         return "no answer in time"
+    if isinstance(cause, http.client.IncompleteRead):
+        return "the answer broke off"
     if isinstance(cause, _CLOSED):
         return "the connection was closed without an answer"
     if isinstance(cause, OSError) and cause.errno is not None and cause.errno in errno.errorcode:

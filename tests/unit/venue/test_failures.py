@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import socket
 import ssl
 import threading
@@ -67,6 +68,7 @@ def test_a_venue_that_keeps_silent() -> None:
     [
         (socket.gaierror(-2, "Name or service not known"), "x: no such host, or no name service"),
         (OSError(101, "Network is unreachable"), "x: network is unreachable"),
+        (http.client.IncompleteRead(b"{", 9), "x: the answer broke off"),
         (ValueError("odd"), "x: ValueError: odd"),
         (ssl.SSLError(1, "wrong version number"), "x: TLS failed (wrong version number)"),
     ],
