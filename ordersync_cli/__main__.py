@@ -20,6 +20,7 @@ from ordersync_cli.cli.crash import keep_trace
 from ordersync_cli.cli.invocation import Invocation
 from ordersync_cli.cli.output import Output
 from ordersync_cli.cli.terminal import reader_is_gone
+from ordersync_cli.clock import SystemClock
 from ordersync_cli.config import looks_simulated
 from ordersync_cli.errors import OrdersyncError
 
@@ -104,6 +105,8 @@ def _failed(error: BaseException, line: Sequence[str], run: Invocation | None) -
         shape = dict(known.shape) if known is not None else {}
         if at_stake is not None:
             shape |= {"outcome": "unknown", "requires_monitoring": True}
+        if "at" in shape:
+            shape["at"] = SystemClock().now()
         shown = {key: output.redactor.value("", value) for key, value in failure.shown().items()}
         output.document(shape, error=shown)
     return failure.code

@@ -29,7 +29,7 @@ class FeedChanged:
     state: FeedState
     reason: str
     at: datetime
-    fatal: bool = False  # authentication refused: no further try without a new key
+    fatal: bool = False  # authentication refused, the key read anew included
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

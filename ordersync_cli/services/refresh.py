@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
+from operator import itemgetter
 
+from ordersync_cli.domain.orders import Status
 from ordersync_cli.domain.trade import Trade
 from ordersync_cli.domain.view import TradeView
 from ordersync_cli.services.board import Completion
@@ -61,12 +64,14 @@ def _settle(state: WatchState, trades: dict[int, Trade], wanted: set[int], mono:
 
 
 def _start(state: WatchState, transaction: Transaction) -> None:
-    """Load today's latencies for the line of targets."""
+    """Load today's latencies for the line of targets, and what was completed last."""
     now = state.clock.now()
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     state.latencies_day = midnight.date().isoformat()
     views = transaction.trades.views(TradeFilter(since=midnight, limit=LATENCIES_AT_START))
     state.latencies.extend(v.sync_latency_seconds for v in views if v.sync_latency_seconds is not None)
+    ended = ((v.closed_at or v.filled_at, v) for v in views if v.status != Status.PENDING)
+    state.completions.extend(_ended(at, v) for at, v in sorted(((a, v) for a, v in ended if a), key=itemgetter(0)))
 
 
 def _completes(event: TradeEvent) -> bool:
@@ -90,6 +95,21 @@ def _latency(state: WatchState, latency: Decimal | None, day: str) -> None:
         state.latencies.clear()
         state.latencies_day = day
     state.latencies.append(latency)
+
+
+def _ended(at: datetime, view: TradeView) -> Completion:
+    return Completion(
+        at=at,
+        trade_id=view.trade_id,
+        product_id=view.product_id,
+        side=view.side,
+        status=view.status,
+        order_status=view.order_status,
+        filled_size=view.filled_size,
+        average_filled_price=view.average_filled_price,
+        latency_seconds=view.sync_latency_seconds,
+        source=view.source or "",
+    )
 
 
 def _completion(event: TradeEvent, view: TradeView | None) -> Completion:

@@ -25,8 +25,8 @@ class UserFeed:
     """The services' Feed.
 
     ``prepare`` is called before a connection while the venue's clock is not known (it may
-    raise OrdersyncError, which is not fatal). A fatal end (the key refused twice) waits for
-    ``reconnect`` or ``stop``.
+    raise OrdersyncError, which is not fatal). A fatal end (the key refused twice) waits a minute,
+    or for ``reconnect`` or ``stop``: the venue may err for a moment, and a new key may be put there.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class UserFeed:
             wait = backoff.wait_after(began, self._clock.monotonic(), was_live=ended.was_live)
             refusals = refusals + 1 if ended.kind is EndKind.AUTHENTICATION else 0
             if refusals and not self._renewed(inbox, ended, refusals):
-                self._hurry.wait()
+                self._hurry.wait(self._timings.refused_wait)
                 refusals = 0
                 continue
             self._say(inbox, FeedState.DOWN, ended.reason)
@@ -129,7 +129,8 @@ class UserFeed:
             else:
                 self._signer.clock.forget()  # or was it the times in the token?
                 return True
-        self._say(inbox, FeedState.DOWN, f"{reason}. The key is refused: no further try without a new one.", fatal=True)
+        again = f"The key is refused; it is tried again in {self._timings.refused_wait:.0f} s."
+        self._say(inbox, FeedState.DOWN, f"{reason}. {again}", fatal=True)
         return False
 
     def _session(self, inbox: Inbox) -> Ended:

@@ -27,7 +27,7 @@ class FeedTimings:
     begin, and ``batch_pause`` from one full batch to the next. ``first_wait`` to
     ``longest_wait``: the back-off, about ``of_outage`` of what the outage lasted so far, so
     that the feed is back within a sixth of it; an outage is over once a connection stood for
-    ``settled``.
+    ``settled``. ``refused_wait``: before a key that was refused twice is tried again.
     """
 
     connect: float = 5.0
@@ -40,6 +40,7 @@ class FeedTimings:
     longest_wait: float = 30.0
     of_outage: float = 0.15
     settled: float = 30.0
+    refused_wait: float = 60.0
 
 
 class EndKind(Enum):

@@ -123,7 +123,9 @@ def test_once_looks_by_rest_prints_a_snapshot_and_exits(books: Books, env: dict[
 def test_an_unknown_order_is_exit_11(env: dict[str, str]) -> None:
     done = run(env, "watch", "--json", "nobody")
     assert done.returncode == 11
-    assert json.loads(done.stdout)["error"]["code"] == 11
+    said = json.loads(done.stdout)
+    assert said["error"]["code"] == 11
+    assert (said["type"], said["at"][-1]) == ("error", "Z"), "a line like any other, with its time"
 
 
 def test_T49_without_a_terminal_and_a_named_venue_it_is_exit_3(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -292,6 +293,21 @@ def test_T38_a_refused_key_is_read_once_more_and_then_is_fatal(key: Path) -> Non
         feed.reconnect()
         inbox.wait_for(lambda m: isinstance(m, FeedChanged) and m.fatal, count=2)
         assert len(server.lines) == 4
+
+
+def test_T38_a_refusal_of_a_moment_does_not_cost_the_feed_of_a_day(key: Path) -> None:
+    soon = replace(QUICK, refused_wait=0.5)
+
+    def script(line: Line) -> None:
+        if len(server.lines) <= 2:
+            refusing_tokens(line)
+        else:
+            healthy(line)
+
+    with feed_server(script) as server, following(server.url, key, timings=soon) as (inbox, _):
+        inbox.wait_for(lambda m: isinstance(m, FeedChanged) and m.fatal)
+        inbox.wait_for(LIVE)
+        assert len(server.lines) == 3
 
 
 def test_T38_a_key_that_was_replaced_meanwhile_is_taken(key: Path) -> None:

@@ -68,7 +68,7 @@ def test_a_table_on_a_terminal_is_drawn_and_steers_nothing(monkeypatch) -> None:
     assert "[red]not markup[/red]" in screen.getvalue()
 
 
-@pytest.mark.parametrize(("width", "gone"), [("79", ["fees", "bot"]), ("95", ["fees"]), ("120", [])])
+@pytest.mark.parametrize(("width", "gone"), [("76", ["fees", "bot"]), ("95", ["fees"]), ("120", [])])
 def test_a_table_too_wide_for_the_terminal_goes_without_its_spare_columns(monkeypatch, capsys, width, gone) -> None:
     screen = Terminal()
     monkeypatch.setattr(sys, "stdout", screen)

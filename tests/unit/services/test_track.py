@@ -456,6 +456,21 @@ def test_the_next_question_is_chosen_when_its_turn_comes(world: WatchWorld, monk
     assert moved >= set(oldest)
 
 
+def test_a_screen_opened_later_shows_what_was_completed_today(world: WatchWorld) -> None:
+    first, second = world.place(), world.place()
+    one = world.watcher()
+    world.run(0.5)
+    one.feed.connect()
+    for order_id in (second, first):
+        one.feed.frame(world.fill(order_id))
+        world.run(0.5)
+    one.kill()
+    later = world.watcher()
+    world.run(1.0)
+    done = later.audience.boards[0].completions
+    assert [(c.trade_id, c.status, c.filled_size) for c in done] == [(n, "completed", Decimal(1)) for n in (1, 2)]
+
+
 def test_the_past_teaches_when_to_look(world: WatchWorld) -> None:
     one = world.watcher(feed_wanted=False)
     world.run(0.5)
