@@ -147,7 +147,8 @@ def _care(made: Report, series: Series, by_title: Mapping[str, Section]) -> Iter
     if plans and plans[0]["orders"]:
         yield _section(
             "Learned schedule of looks",
-            "What other schedules would have cost and missed on the same recorded orders, with the feed down.",
+            "What other schedules would have cost and missed on the same recorded orders, with the feed down. At once:"
+            " how many orders at a time the request budget carries at that pace, each asked for by itself.",
             report_charts.plans_chart(plans),
             table(by_title.get("Other schedules")),
             table(by_title.get("Learned time to fill")),

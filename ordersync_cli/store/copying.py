@@ -61,6 +61,8 @@ def _copy(reading: Sql, target: Database) -> dict[str, int]:
             if table.name not in _LEFT_BEHIND:
                 copied[table.name] = _copy_table(table, reading, writing)
         writing.run("DELETE FROM notes WHERE name = ?", (NEVER_NULL,))  # a bot's constraints stay with its table
+        if writing.postgres:
+            writing.run("ANALYZE")  # else its planner knows nothing of these rows until its autovacuum comes by
     return copied
 
 

@@ -32,7 +32,7 @@ class History(Measured):
         self._context = context
         if self._sql.postgres:  # a report may take longer than a statement of every day, and its reader may pause
             self._sql.rows(
-                "SELECT set_config('statement_timeout', '300s', true), "
+                "SELECT set_config('statement_timeout', '300s', true), set_config('work_mem', '64MB', true), "
                 "set_config('idle_in_transaction_session_timeout', '0', true)"
             )
 
