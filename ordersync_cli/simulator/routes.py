@@ -152,6 +152,11 @@ def _time(exchange: Exchange, _call: Call) -> Any:
     return {"iso": second_text(now), "epochSeconds": str(now // 1_000_000), "epochMillis": str(now // 1_000)}
 
 
+def _old_time(exchange: Exchange, _call: Call) -> Any:
+    now = exchange.state.now()
+    return {"data": {"iso": second_text(now), "epoch": now // 1_000_000}}
+
+
 def _old_accounts(exchange: Exchange, _call: Call) -> Any:
     with reading(exchange.state):
         return catalogue.old_account_rows(exchange.state)
@@ -186,6 +191,7 @@ EXACT: dict[tuple[str, str], tuple[Route, str | None]] = {
     ("GET", f"{API}/market/product_book"): (_product_book, None),
     ("GET", f"{API}/transaction_summary"): (_summary, "view"),
     ("GET", f"{API}/time"): (_time, None),
+    ("GET", "/v2/time"): (_old_time, None),
     ("GET", "/v2/accounts"): (_old_accounts, "view"),
     ("GET", "/v2/currencies"): (_fiat, None),
     ("GET", "/v2/currencies/crypto"): (_crypto, None),

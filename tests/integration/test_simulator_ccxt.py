@@ -31,6 +31,7 @@ def test_ccxt_trades_by_rest(exchange: SimulatorServer) -> None:
     client = ccxt.coinbase(options(exchange))
     client.session.trust_env = False
     try:
+        assert client.fetch_time() % 1_000 == 0  # whole seconds, in milliseconds
         client.load_markets()
         assert client.market("BTC/USD")["precision"]["price"] == 0.01
         bought = client.create_order("BTC/USD", "market", "buy", 50, None, {"createMarketBuyOrderRequiresPrice": False})
