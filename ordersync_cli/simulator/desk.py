@@ -62,12 +62,6 @@ def _duplicate(body: dict[str, Any], order_id: str, behaviour: Behaviour) -> dic
 
 def success_body(body: dict[str, Any], order_id: str, behaviour: Behaviour) -> dict[str, Any]:
     """Return the answer to an accepted Create Order: ids and an echo, no status, price or time."""
-    configuration = {
-        name: {**terms, "rfq_enabled": False, "rfq_disabled": False}
-        if name.startswith("market")
-        else {**terms, "rfq_disabled": False, "reduce_only": False, "currency_size": None, "oco_ref": ""}
-        for name, terms in body["order_configuration"].items()
-    }
     return {
         "success": True,
         "success_response": {
@@ -77,14 +71,29 @@ def success_body(body: dict[str, Any], order_id: str, behaviour: Behaviour) -> d
             "client_order_id": body.get("client_order_id"),
             "attached_order_id": "",
         },
-        "order_configuration": None if behaviour.null_configuration else configuration,
+        "order_configuration": None if behaviour.null_configuration else _echoed(body.get("order_configuration")),
     }
+
+
+def _echoed(configuration: Any) -> Any:
+    """Return the configuration with the keys that the exchange adds; under a reused id it may be anything."""
+    if not isinstance(configuration, dict):
+        return configuration
+    return {name: _with_added_keys(name, terms) for name, terms in configuration.items()}
+
+
+def _with_added_keys(name: str, terms: Any) -> Any:
+    if not isinstance(terms, dict):
+        return terms
+    if name.startswith("market"):
+        return {**terms, "rfq_enabled": False, "rfq_disabled": False}
+    return {**terms, "rfq_disabled": False, "reduce_only": False, "currency_size": None, "oco_ref": ""}
 
 
 def _accept(session: Session, body: dict[str, Any], behaviour: Behaviour, elsewhere: dict[str, Any]) -> dict[str, Any]:
     if not body.get("client_order_id"):
         raise Refusal(reason="INVALID_REQUEST", message="client_order_id is required")
-    if body.get("product_id") not in CATALOGUE:
+    if str(body.get("product_id")) not in CATALOGUE:
         raise Refusal(reason="INVALID_PRODUCT_ID", message="The product ID was invalid")
     seq = int(session.sql.execute("SELECT COALESCE(MAX(seq), 0) + 1 FROM orders").fetchone()[0])
     order = read_order(body, seq, draw_uuid(session.state.seed, "order", seq), session.now, check_end=not elsewhere)

@@ -19,6 +19,7 @@ _ORDER_CURSORS = 748_000_000
 _FILL_CURSORS = 114_000_000
 _DEFAULT_ORDERS = 1_000
 _DEFAULT_FILLS = 100
+_LARGEST = 2**63 - 1
 MOST_ORDERS = 2_147_483_647  # found by trial by gocryptotrader
 MOST_FILLS = 3_000  # found by trial by gocryptotrader
 
@@ -48,9 +49,12 @@ def number(query: Query, name: str, default: int) -> int:
     if not given:
         return default
     try:
-        return int(given)
+        value = int(given)
     except ValueError as error:
         raise BadArgument(f"{name} is not a number") from error
+    if abs(value) > _LARGEST:
+        raise BadArgument(f"{name} is out of range")
+    return value
 
 
 def _moment(query: Query, name: str) -> int | None:
@@ -67,7 +71,7 @@ def _cursor_place(query: Query, base: int) -> int | None:
     given = one(query, "cursor")
     if not given or given == "0":
         return None
-    if not given.isdigit():
+    if not given.isascii() or not given.isdigit() or int(given) > _LARGEST:
         raise BadArgument("cursor is invalid")
     return int(given) - base
 

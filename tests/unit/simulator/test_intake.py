@@ -104,3 +104,15 @@ def test_T14_a_reused_id_can_be_refused_instead(exchange: World) -> None:
 def test_a_refused_order_does_not_take_its_id(exchange: World) -> None:
     exchange.refused(market(quote_size="0.5"), client_order_id="again")
     exchange.accepted(market(quote_size="5"), client_order_id="again")
+
+
+@pytest.mark.parametrize("configuration", [None, "x", [], {"market_market_ioc": "x"}, {"limit_limit_gtc": {"a": 1}}])
+def test_a_reused_id_echoes_whatever_the_new_request_says(exchange: World, configuration: Any) -> None:
+    first = exchange.accepted(limit("0.001", "50000"), client_order_id="one")
+    assert exchange.accepted(configuration, client_order_id="one") == first
+
+
+@pytest.mark.parametrize("product_id", [None, "", 1, [], ["BTC-USD"], {"BTC-USD": 1}])
+def test_a_product_that_is_no_name_is_refused(exchange: World, product_id: Any) -> None:
+    refusal = exchange.refused(limit("0.001", "50000"), product_id=product_id)
+    assert refusal["new_order_failure_reason"] == "INVALID_PRODUCT_ID"

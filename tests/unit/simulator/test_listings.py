@@ -151,7 +151,10 @@ def test_each_filter_of_fills_is_honoured(exchange: World, query: dict[str, Any]
     assert bool(exchange.get("/orders/historical/fills", **query)["fills"]) is shown
 
 
-@pytest.mark.parametrize("query", [{"limit": "many"}, {"start_date": "yesterday"}, {"cursor": "abc"}])
+@pytest.mark.parametrize(
+    "query",
+    [{"limit": "many"}, {"limit": "9" * 20}, {"start_date": "yesterday"}, {"cursor": "abc"}, {"cursor": "9" * 20}],
+)
 def test_a_parameter_that_cannot_be_read_is_an_error(exchange: World, query: dict[str, str]) -> None:
     with pytest.raises(BadArgument):
         batch(exchange, **query)
