@@ -13,9 +13,16 @@ import requests
 import urllib3.exceptions
 
 _DEEPEST = 12  # exceptions wrapped in one another; a bound, should they form a ring
-_CLOSED = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError, ConnectionAbortedError)
-_NO_CONNECTION = (requests.ConnectTimeout, urllib3.exceptions.ConnectTimeoutError)
-_NO_ANSWER = (requests.ReadTimeout, urllib3.exceptions.ReadTimeoutError, TimeoutError)
+_PLAIN: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...] = (
+    (socket.gaierror, "no such host, or no name service"),
+    ((requests.ConnectTimeout, urllib3.exceptions.ConnectTimeoutError), "no connection in time"),
+    ((requests.ReadTimeout, urllib3.exceptions.ReadTimeoutError, TimeoutError), "no answer in time"),
+    (http.client.IncompleteRead, "the answer broke off"),
+    (
+        (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError, ConnectionAbortedError),
+        "the connection was closed without an answer",
+    ),
+)
 
 
 def in_words(error: BaseException, where: str) -> str:
@@ -27,20 +34,13 @@ def in_words(error: BaseException, where: str) -> str:
 
 def plain(cause: BaseException) -> str | None:
     """Say what one exception means, where it is one of those that every network makes."""
-    if isinstance(cause, socket.gaierror):
-        return "no such host, or no name service"
+    for kinds, words in _PLAIN:
+        if isinstance(cause, kinds):
+            return words
     if isinstance(cause, ssl.SSLCertVerificationError):
         return f"its certificate is refused ({cause.verify_message})"
     if isinstance(cause, ssl.SSLError):
         return f"TLS failed ({getattr(cause, 'reason', None) or cause.strerror or cause})"
-    if isinstance(cause, _NO_CONNECTION):
-        return "no connection in time"
-    if isinstance(cause, _NO_ANSWER):
-        return "no answer in time"
-    if isinstance(cause, http.client.IncompleteRead):
-        return "the answer broke off"
-    if isinstance(cause, _CLOSED):
-        return "the connection was closed without an answer"
     if isinstance(cause, OSError) and cause.errno is not None and cause.errno in errno.errorcode:
         return os.strerror(cause.errno).lower()
     return None
