@@ -10,6 +10,7 @@ from ordersync_cli.domain.observations import OrderSeen
 from ordersync_cli.domain.orders import OrderRequest, OrderType, Origin, Side, Source
 from ordersync_cli.domain.trade import Trade, VenueOrder
 from ordersync_cli.services.ports import Transaction
+from ordersync_cli.services.record import Recorder
 from ordersync_cli.services.work import Work
 
 
@@ -20,7 +21,8 @@ def adopt(work: Work, order_ids: Sequence[str]) -> int:
         work.pulse.step()
         with work.store.write() as transaction:
             for seen in part.orders:
-                if adopt_in(transaction, seen, at=work.clock.now(), source=work.source) is not None:
+                at = work.clock.now()
+                if adopt_in(transaction, seen, at=at, source=work.source, recorder=work.recorder) is not None:
                     work.tally.adopted.append(seen.order_id)
         recorded = work.record(part.orders)
         for change in recorded.changes:
@@ -29,7 +31,9 @@ def adopt(work: Work, order_ids: Sequence[str]) -> int:
     return len(work.tally.adopted) - before
 
 
-def adopt_in(transaction: Transaction, seen: OrderSeen, *, at: datetime, source: Source) -> Trade | None:
+def adopt_in(
+    transaction: Transaction, seen: OrderSeen, *, at: datetime, source: Source, recorder: Recorder
+) -> Trade | None:
     """Take one order in; None when a trade has it already. Its state follows by recording it."""
     if transaction.trades.ids_of(order_ids=[seen.order_id]):
         return None
@@ -37,7 +41,8 @@ def adopt_in(transaction: Transaction, seen: OrderSeen, *, at: datetime, source:
     client_order_id = seen.client_order_id or None
     if client_order_id and transaction.trades.ids_of(client_order_ids=[client_order_id]):
         client_order_id = None  # another trade has this id: this order is not its order
-    return transaction.trades.add(
+    return recorder.added_in(
+        transaction,
         Trade(
             request=request_of(seen, client_order_id),
             created_at=seen.created_time or at,
@@ -45,7 +50,7 @@ def adopt_in(transaction: Transaction, seen: OrderSeen, *, at: datetime, source:
             orders=(replace(kept, accepted=True),),
             source=source,
             updated_at=at,
-        )
+        ),
     )
 
 

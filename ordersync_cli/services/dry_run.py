@@ -66,6 +66,10 @@ class _Trades:
         self.imagined.keep(trade)
         return trade
 
+    def told(self) -> list[TradeEvent]:
+        """A dry run tells nobody."""
+        return []
+
     def ids_of(self, order_ids: Iterable[str] = (), client_order_ids: Iterable[str] = ()) -> dict[str, int]:
         orders, clients = list(order_ids), list(client_order_ids)
         found = self.base.ids_of(orders, clients)

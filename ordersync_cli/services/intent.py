@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ordersync_cli.clock import Chance, Clock
     from ordersync_cli.domain.orders import OrderRequest, Product
     from ordersync_cli.services.ports import SignedOrder, Store, Venue
+    from ordersync_cli.services.record import Recorder
 
 TAKE_NEW_ID = "Place it again with another --client-order-id (or none: one is made for you)."
 
@@ -44,6 +45,7 @@ class Intents:
     venue: Venue
     clock: Clock
     chance: Chance
+    recorder: Recorder
 
     def known(self, wanted: Wanted) -> Trade | None:
         """Find the trade of a client order id that was given.
@@ -116,7 +118,7 @@ class Intents:
         )
         with self.store.write() as transaction:
             refuse_when_frozen(transaction)
-            return transaction.trades.add(intent), signed
+            return self.recorder.added_in(transaction, intent), signed
 
     def commit_again(self, trade: Trade) -> tuple[Trade, SignedOrder]:
         """Sign anew what never left this machine; a race for it has one winner.

@@ -87,7 +87,7 @@ class Placing:
 
     @property
     def _intents(self) -> Intents:
-        return Intents(store=self.store, venue=self.venue, clock=self.clock, chance=self.chance)
+        return Intents(store=self.store, venue=self.venue, clock=self.clock, chance=self.chance, recorder=self.recorder)
 
     def _answer_known(self, wanted: Wanted, trade: Trade) -> Placed:
         """Answer from the store; only what never left this machine is sent now, once."""

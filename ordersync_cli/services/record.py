@@ -51,6 +51,12 @@ class Recorder:
     announce: Callable[[Transaction, Sequence[Alarm], Sequence[TradeEvent]], None] = field(default=announce_nothing)
     offset: Callable[[], ClockOffset | None] = unknown_offset
 
+    def added_in(self, transaction: Transaction, trade: Trade) -> Trade:
+        """Insert a trade inside the caller's transaction; its first event is news like every later one."""
+        added = transaction.trades.add(trade)
+        self.announce(transaction, [], [e for e in transaction.trades.told() if e.trade_id == added.trade_id])
+        return added
+
     def seen(self, observations: Iterable[OrderSeen | FillsSeen], *, source: Source) -> Recorded:
         """Record what the venue said of any orders, ours or not."""
         batch = list(observations)

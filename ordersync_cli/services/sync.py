@@ -119,7 +119,7 @@ class Syncing:
             found = transaction.trades.ids_of(order_ids=[seen.order_id])
             if seen.order_id in found or not adopt:
                 return found.get(seen.order_id)
-            added = adopt_in(transaction, seen, at=self.clock.now(), source=Source.SYNC)
+            added = adopt_in(transaction, seen, at=self.clock.now(), source=Source.SYNC, recorder=work.recorder)
             return None if added is None else added.trade_id
 
     def _external(self, seen: OrderSeen) -> Synced:

@@ -21,6 +21,10 @@ class TradeEvents:
         self._context = context
         self._sql = context.sql
 
+    def told(self) -> list[TradeEvent]:
+        """List what this transaction has told so far and will announce when it commits."""
+        return [event for event, announced in self._context.told if announced]
+
     def events(self, trade_id: int) -> list[TradeEvent]:
         """List the audit events of one trade, oldest first."""
         self._context.flush()

@@ -87,6 +87,7 @@ def test_place_queues_notifications_and_the_next_cron_run_delivers_them_signed(t
         assert command("reconcile", **environ).returncode == 0
         told = [g.json for g in hook.got]
         assert {t["order_id"] for t in told} <= {None, trade["order_id"]}
+        assert (told[0]["old_status"], told[0]["order_status"]) == (None, "submitting"), "the intent is the first"
         assert told[-1]["status"] == "completed"
         assert [t["at"] for t in told] == sorted(t["at"] for t in told)
         assert all(t["type"] == "trade_status_update" and t["simulated"] for t in told)

@@ -41,11 +41,11 @@ PLACING = (
                 SERVICES + "intent.py",
                 "        with self.store.write() as transaction:\n"
                 "            refuse_when_frozen(transaction)\n"
-                "            return transaction.trades.add(intent), signed",
+                "            return self.recorder.added_in(transaction, intent), signed",
                 "        EARLY.append(self.venue.send(signed, 1))\n"
                 "        with self.store.write() as transaction:\n"
                 "            refuse_when_frozen(transaction)\n"
-                "            return transaction.trades.add(intent), signed",
+                "            return self.recorder.added_in(transaction, intent), signed",
             ),
             Edit(SERVICES + "intent.py", "TAKE_NEW_ID =", "EARLY: list = []\nTAKE_NEW_ID ="),
             Edit(

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 class TradeTable(Protocol):
     """Trades inside one transaction. Rows are locked in the order of their ids."""
 
+    def told(self) -> list[TradeEvent]:
+        """List what this transaction has told so far and will announce when it commits."""
+        ...
+
     def add(self, trade: Trade) -> Trade:
         """Insert an intent (or an adopted, imported row); returns it with its trade_id."""
         ...
