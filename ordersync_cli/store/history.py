@@ -11,7 +11,7 @@ from ordersync_cli.domain.orders import OrderStatus, Status
 from ordersync_cli.services.ports.history import ByHand, PendingTrade, Scope, Turnover
 from ordersync_cli.store import history_rows
 from ordersync_cli.store.context import Context
-from ordersync_cli.store.history_measures import Measured, Tests, runs_of, whose
+from ordersync_cli.store.history_measures import Measured, Tests, created, created_in, runs_of, whose
 from ordersync_cli.store.sql import Row, Sql
 from ordersync_cli.store.trade_columns import read_status
 
@@ -102,8 +102,8 @@ class History(Measured):
         tests = [
             self._sql.among("id"),
             "COALESCE(origin, 'foreign') <> 'imported'",
-            "(created_at >= ? OR updated_at >= ?)",
-            "created_at < ?",
+            f"({created(self._sql)} >= ? OR updated_at >= ?)",
+            f"{created(self._sql)} < ?",
             *tests,
         ]
         since = read.time(scope.since)
@@ -115,8 +115,8 @@ class History(Measured):
         read = self._sql.values
         tests, values = whose(scope)
         tests = [
-            "(created_at >= ? OR updated_at >= ?)",
-            "created_at < ?",
+            f"({created(self._sql)} >= ? OR updated_at >= ?)",
+            f"{created(self._sql)} < ?",
             "order_id <> ''",
             "COALESCE(origin, 'foreign') <> 'imported'",
             *tests,
@@ -166,9 +166,8 @@ class History(Measured):
                 yield (*words, count, *(_added_up(texts) for texts in money))
 
     def _created(self, scope: Scope) -> Tests:
-        tests, values = whose(scope)
-        read = self._sql.values
-        return ["created_at >= ?", "created_at < ?", *tests], [read.time(scope.since), read.time(scope.until), *values]
+        (window, times), (tests, values) = created_in(self._sql, scope), whose(scope)
+        return [*window, *tests], [*times, *values]
 
 
 def _pending_ids(sql: Sql) -> list[int]:

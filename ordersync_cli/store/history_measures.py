@@ -181,6 +181,30 @@ def whose(scope: Scope) -> Tests:
     return tests, values
 
 
+def created_in(sql: Sql, scope: Scope) -> Tests:
+    """Say in SQL which trades were created in the window, by the index.
+
+    A bot may write its times on SQLite with a T, which as text sorts after every other time of its
+    day: where such are on the first or last day of the window, they are compared as they are meant.
+    """
+    since, until = (sql.values.time(moment) for moment in (scope.since, scope.until))
+    tests = ["created_at >= ?", "created_at < ?"]
+    if sql.postgres or not any(_spelt_with_a_t(sql, day) for day in (since[:10], until[:10])):
+        return tests, [since, until]
+    exact = created(sql)
+    return [*tests, f"{exact} >= ?", f"{exact} < ?"], [since, f"{until[:10]}U", since, until]
+
+
+def _spelt_with_a_t(sql: Sql, day: str) -> bool:
+    text = "SELECT 1 FROM trades WHERE created_at >= ? AND created_at < ? LIMIT 1"
+    return sql.row(text, (f"{day}T", f"{day}U")) is not None
+
+
+def created(sql: Sql) -> str:
+    """Spell the time of a trade's creation so that it compares with times of ours."""
+    return "created_at" if sql.postgres else "REPLACE(created_at, 'T', ' ')"
+
+
 def _key(name: str, scope: Scope, slot_seconds: float) -> str:
     if name == "hour":
         return f"at_us / {_HOUR} - 24 * (at_us / {24 * _HOUR})"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ordersync_cli.services.ports.history import Scope
+from ordersync_cli.store.history_measures import created_in
 from ordersync_cli.store.sql import Sql
 
 _TRADES = {
@@ -34,14 +35,12 @@ def exported(
     sql: Sql, scope: Scope, rows: str, tests: Sequence[str], values: Sequence[Any]
 ) -> tuple[Sequence[str], Iterator[Sequence[Any]]]:
     """Stream trades (by creation) or fills (by the venue's time of the fill), oldest first."""
-    window = [sql.values.time(scope.since), sql.values.time(scope.until)]
     if rows == "trades":
         wanted = {name: column or name for name, column in _TRADES.items()}
-        text = (
-            f"FROM trades WHERE {' AND '.join(['created_at >= ?', 'created_at < ?', *tests])} ORDER BY created_at, id"
-        )
+        within, window = created_in(sql, scope)
+        text = f"FROM trades WHERE {' AND '.join([*within, *tests])} ORDER BY created_at, id"
     else:
-        wanted = _FILLS
+        wanted, window = _FILLS, [sql.values.time(scope.since), sql.values.time(scope.until)]
         owned = [f"t.{test}" for test in tests]
         conditions = " AND ".join(["f.trade_time >= ?", "f.trade_time < ?", "t.order_id <> ''", *owned])
         text = (

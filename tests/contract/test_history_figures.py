@@ -265,6 +265,30 @@ def test_a_bots_row_that_nobody_can_follow_is_pending_all_the_same(store, place)
     assert [p.bot_id for p in mine] == [3]
 
 
+def test_a_bots_own_spelling_of_a_time_moves_no_trade_out_of_its_window(store, place) -> None:
+    """As text, `2026-01-01T00:10` sorts after every time of that day which is written with a space."""
+    moments = [START - HOUR, START + timedelta(minutes=10), START + 5 * HOUR, START + 7 * HOUR]
+    with store.transaction() as sql:
+        for number, at in enumerate(moments):
+            spelt = f"{at:%Y-%m-%dT%H:%M:%S}" if number % 2 else f"{at:%Y-%m-%dT%H:%M:%S.%f}Z"
+            sql.run(
+                "INSERT INTO trades (bot_id, product_id, side, order_id, status, created_at) "
+                "VALUES (?, 'BTC-USD', 'BUY', ?, 'completed', ?)",
+                (number, f"o-{number}", spelt),
+            )
+        ids = [i for (i,) in sql.rows("SELECT id FROM trades ORDER BY id")]
+
+    with store.read() as reading:
+        history = reading.history
+        _, rows = history.exported(WINDOW, "trades")
+        exported = [row[1] for row in rows]
+        (turnover,) = history.turnover(WINDOW)
+        mine = history.turnover(Scope(since=WINDOW.since, until=WINDOW.until, bot_id=3))
+        found = (history.touched(WINDOW, ids), history.population(WINDOW))
+    assert (exported, turnover.trades, mine) == ([1, 2], 2, [])
+    assert found == (set(ids[1:3]), ids[1:3])
+
+
 def test_trades_and_fills_are_exported_in_the_order_of_time(store, place) -> None:
     add(store, intent("c-1", at=START, bot_id=3))
     book = recorder(store)
