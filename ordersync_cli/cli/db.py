@@ -13,6 +13,7 @@ import typer
 from ordersync_cli.bootstrap import make_data_dir
 from ordersync_cli.cli.invocation import Invocation
 from ordersync_cli.cli.options import command, read_past
+from ordersync_cli.errors import UsageError
 
 
 @command("db path", shape={"database_url": None, "path": None})
@@ -119,6 +120,11 @@ def prune(
     """Drop settled events, runs, breaks, incidents and deliveries of before T; trades and fills stay for ever."""
     from ordersync_cli.store import maintenance, open_store
 
+    if older_than > run.clock.now():
+        raise UsageError(
+            f"--older-than {older_than:%Y-%m-%d %H:%M:%S} UTC is still to come. Nothing was dropped.",
+            "Give a time that is past, or an age: 90d.",
+        )
     settings = run.settings
     with closing(open_store(settings.database_url, clock=run.clock, chance=run.chance)) as store:
         rows = maintenance.prune(store, older_than, dry_run=dry_run)

@@ -85,3 +85,5 @@ def test_a_store_is_backed_up_copied_to_postgres_and_pruned(stage: Stage, bare_p
     assert pruned.document["rows"]["runs"] == 1, "the last one of each mode stays"
     assert len(stage.rows()) == 1
     assert stage.run("db", "prune").code == 2
+    mistyped = stage.run("db", "prune", "--older-than", "2125-01-01", "--json")
+    assert (mistyped.code, mistyped.document["rows"]) == (2, {}), "a year too far is no way to drop everything"
