@@ -105,11 +105,13 @@ def raw(path: Path, since: str, until: str) -> float:
     return time.perf_counter() - begin
 
 
-def reported(path: Path, since: str, until: str, environment: dict[str, str]) -> tuple[float, float, str]:
+def reported(
+    path: Path, since: str, until: str, environment: dict[str, str], form: str = "table"
+) -> tuple[float, float, str]:
     """Run the command as a user would; returns seconds, megabytes, and the first lines."""
     command = [
         sys.executable, "-m", "ordersync_cli", "report", "--since", since.replace(" ", "T"), "--until",
-        until.replace(" ", "T"), "--database", f"sqlite:///{path}",
+        until.replace(" ", "T"), "--database", f"sqlite:///{path}", "--format", form,
     ]  # fmt: skip
     begin = time.perf_counter()
     between = [sys.executable, "-c", _MEASURED, *command]
@@ -141,6 +143,9 @@ def main() -> int:
         assert f"total\t{trades}" in shown, shown[:2000]
         print(f"table {seconds:.2f} s (limit {SECONDS:g} s), {megabytes:.0f} MB (limit {MEGABYTES} MB)")
         print(f"raw SQL of the same sums {slowest:.2f} s")
+        for form in ("json", "html", "prometheus"):
+            took, peak, _ = reported(path, since, until, environment, form)
+            print(f"{form} {took:.2f} s, {peak:.0f} MB")
     return int(trades >= 1_000_000 and (seconds >= SECONDS or megabytes >= MEGABYTES))
 
 
