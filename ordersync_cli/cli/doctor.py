@@ -58,6 +58,7 @@ def _checks(run: Invocation, *, with_feed: bool) -> Iterator[Check]:
     from ordersync_cli.services import checkup
 
     yield _settings(run)
+    yield from _misspelt(run)
     key = checkup.attempt("key", lambda: _key(run))
     yield key
     store = checkup.attempt(
@@ -68,6 +69,15 @@ def _checks(run: Invocation, *, with_feed: bool) -> Iterator[Check]:
         yield from _venue(run, with_feed=with_feed)
     if store.status != checkup.FAILED:
         yield from _deeds(run)
+
+
+def _misspelt(run: Invocation) -> Iterator[Check]:
+    """Name the variables that nothing reads: what somebody meant by them is not in force."""
+    from ordersync_cli.services.checkup import WARNING, Check
+
+    for name in run.unknown_variables:
+        remedy = "correct its name, or unset it; `ordersync config init` writes a file that names them all"
+        yield Check(name="environment", status=WARNING, message=f"no setting reads {name}", remedy=remedy)
 
 
 def _settings(run: Invocation) -> Check:

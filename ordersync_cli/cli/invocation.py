@@ -13,7 +13,7 @@ from ordersync_cli.cli.logs import log_level, start_log, stop_log
 from ordersync_cli.cli.output import Output
 from ordersync_cli.cli.terminal import has_person
 from ordersync_cli.clock import SystemChance, SystemClock
-from ordersync_cli.config import load_settings, looks_simulated
+from ordersync_cli.config import load_settings, looks_simulated, unknown_variables
 from ordersync_cli.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -47,6 +47,11 @@ class Invocation:
         """The settings of this run; raises SettingsError (exit 3)."""
         options = self.prepared.options
         return load_settings(self.prepared.flags(), self._environ, config=options.config, profile=options.profile)
+
+    @property
+    def unknown_variables(self) -> list[str]:
+        """The variables that look like a setting and are none."""
+        return unknown_variables(self._environ)
 
     @cached_property
     def wiring(self) -> Wiring:

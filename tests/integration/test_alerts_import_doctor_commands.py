@@ -273,6 +273,15 @@ def test_doctor_of_a_fresh_simulated_store_is_well(call):
     assert "heartbeats arrive" in feed["message"]
 
 
+def test_doctor_names_a_variable_that_no_setting_reads(call, monkeypatch):
+    monkeypatch.setenv("ORDERSYNC_DATABSE_URL", "sqlite:////elsewhere.db")
+    _, out, _ = call("doctor", "--no-feed", "--json")
+    (found,) = [c for c in json.loads(out)["checks"] if c["name"] == "environment"]
+    assert found["status"] == "warning"
+    assert "ORDERSYNC_DATABSE_URL" in found["message"]
+    assert found["remedy"]
+
+
 def test_T38_doctor_names_a_key_file_that_others_can_read(call, tmp_path, monkeypatch):
     key = tmp_path / "key.json"
     key.write_text("{}")
