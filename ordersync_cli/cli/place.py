@@ -5,23 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ordersync_cli.cli.invocation import Invocation
 from ordersync_cli.cli.options import LARGEST, command, read_duration, read_future
+from ordersync_cli.cli.order_words import check_id, read_decimal, request_of, with_stop
 from ordersync_cli.cli.terminal import ask, can_ask
 from ordersync_cli.cli.trades import in_words, trade_json
-from ordersync_cli.errors import Declined, NotFilled, UsageError
+from ordersync_cli.errors import Declined, NotFilled
 
 if TYPE_CHECKING:
+    from ordersync_cli.bootstrap import Wiring
     from ordersync_cli.domain.orders import OrderRequest
     from ordersync_cli.domain.view import TradeView
     from ordersync_cli.services.intent import Wanted
     from ordersync_cli.services.place import Placed, Placing
     from ordersync_cli.services.ports import Preview
+
+Confirm = Callable[["OrderRequest", Decimal | None], None]
 
 _SHAPE = {
     "trade": None,
@@ -30,21 +34,6 @@ _SHAPE = {
     "requires_monitoring": False,
     "checks": 0,
 }
-
-
-def read_decimal(text: str | Decimal) -> Decimal:
-    """Read a decimal for ``typer.Option(parser=...)``, exactly; NaN and infinities are refused."""
-    if isinstance(text, Decimal):
-        return text
-    try:
-        if not text.isascii() or "_" in text:  # Python reads 1_0 and other scripts' digits, a person may not
-            raise InvalidOperation
-        value = Decimal(text)
-    except InvalidOperation:
-        raise typer.BadParameter(f"{text!r} is not a decimal number") from None
-    if not value.is_finite():
-        raise typer.BadParameter(f"{text!r} is not a finite number")
-    return value
 
 
 def _amount(name: str, text: str, metavar: str = "X") -> Any:
@@ -102,19 +91,20 @@ def place(
     from ordersync_cli.services.intent import Wanted
     from ordersync_cli.services.place import Placing
 
-    request = _request(side, product, quote_size, base_size, limit, tif)
-    request = _with_stop(request, stop, stop_direction)
+    request = request_of(side, product, quote_size, base_size, limit, tif)
+    request = with_stop(request, stop, stop_direction)
     if client_order_id is not None:
-        _check_id(client_order_id)
+        check_id(client_order_id)
     request = replace(request, end_time=end_time, post_only=post_only, bot_id=bot_id, client_order_id=client_order_id)
     if yes:
         run.require_named_venue("ordersync place --yes")
     _may_place(run, yes=yes, dry_run=dry_run)
     span = follow_for if follow else timedelta() if no_wait else wait
-    wiring = run.wiring
+    wiring, asking = run.wiring, None if yes or run.settings.simulated else _confirm
+    known = not dry_run and _knows(wiring, client_order_id)
     placing = Placing(
         store=wiring.store,
-        venue=wiring.venue,
+        venue=wiring.claimed(ask=False) if known else wiring.venue,
         recorder=wiring.recorder,
         clock=wiring.clock,
         chance=wiring.chance,
@@ -124,61 +114,13 @@ def place(
         wait=span.total_seconds(),
         require_fill=require_fill,
         max_notional=run.settings.max_notional,
-        confirm=None if yes or run.settings.simulated else _confirm,
+        confirm=_claiming(wiring, asking) if known else asking,
         say=_teller(run),
         id_was_given=client_order_id is not None,
     )
     if dry_run:
         return _previewed(run, placing, wanted)
     return _show(run, placing.place(wanted))
-
-
-def _request(
-    side: str, product: str, quote_size: Decimal | None, base_size: Decimal | None, limit: Decimal | None, tif: str
-) -> OrderRequest:
-    from ordersync_cli.domain.orders import OrderRequest, OrderType, Side, TimeInForce
-
-    if side.upper() not in Side.__members__:
-        raise UsageError(f"The side is buy or sell, not {side}. Nothing was sent.", "ordersync place --help")
-    if (quote_size is None) == (base_size is None):
-        said = "Neither" if quote_size is None else "Both"
-        raise UsageError(
-            f"{said} of --quote-size and --base-size given; one is needed. Nothing was sent.", "ordersync place --help"
-        )
-    if tif and tif.lower() not in set(TimeInForce):
-        raise UsageError(f"--tif is gtc, gtd, ioc or fok, not {tif}. Nothing was sent.", "ordersync place --help")
-    default = TimeInForce.IOC if limit is None else TimeInForce.GTC
-    return OrderRequest(
-        product_id=product.upper(),
-        side=Side[side.upper()],
-        order_type=OrderType.MARKET if limit is None else OrderType.LIMIT,
-        time_in_force=TimeInForce(tif.lower()) if tif else default,
-        base_size=base_size,
-        quote_size=quote_size,
-        limit_price=limit,
-    )
-
-
-def _with_stop(request: OrderRequest, stop: Decimal | None, stop_direction: str) -> OrderRequest:
-    from ordersync_cli.domain.orders import OrderType, StopDirection
-
-    if stop_direction and stop_direction.lower() not in set(StopDirection):
-        raise UsageError(f"--stop-direction is up or down, not {stop_direction}. Nothing was sent.")
-    if (stop is None) != (not stop_direction):
-        raise UsageError("--stop and --stop-direction go together. Nothing was sent.")
-    if stop is None:
-        return request
-    if request.limit_price is None:
-        raise UsageError("--stop needs --limit: it is a stop-limit order. Nothing was sent.")
-    direction = StopDirection(stop_direction.lower())
-    return replace(request, order_type=OrderType.STOP_LIMIT, stop_price=stop, stop_direction=direction)
-
-
-def _check_id(client_order_id: str) -> None:
-    if not client_order_id.strip():
-        raise UsageError("--client-order-id is empty. Nothing was sent.", "Leave it out: one is made for you.")
-    if not client_order_id.isprintable():
-        raise UsageError("--client-order-id holds a character that cannot be shown. Nothing was sent.")
 
 
 def _may_place(run: Invocation, *, yes: bool, dry_run: bool) -> None:
@@ -189,6 +131,25 @@ def _may_place(run: Invocation, *, yes: bool, dry_run: bool) -> None:
         "Placing on the real venue needs a confirmation, and there is no terminal to ask on. Nothing was sent.",
         "Add --yes.",
     )
+
+
+def _knows(wiring: Wiring, client_order_id: str | None) -> bool:
+    """Tell whether the store holds this intent: it is answered from there, though the venue refuse the key."""
+    if client_order_id is None:
+        return False
+    with wiring.store.read() as transaction:
+        return bool(transaction.trades.ids_of(client_order_ids=[client_order_id]))
+
+
+def _claiming(wiring: Wiring, ask: Confirm | None) -> Confirm:
+    """Ask for the portfolio only where a known intent, which never left, is sent now."""
+
+    def confirm(request: OrderRequest, worth: Decimal | None) -> None:
+        wiring.claimed()
+        if ask is not None:
+            ask(request, worth)
+
+    return confirm
 
 
 def _confirm(request: OrderRequest, worth: Decimal | None) -> None:

@@ -102,6 +102,18 @@ def test_T16_a_key_refused_after_acceptance_is_said_and_the_order_stays_placed(
     assert "Still pending" in done.err
 
 
+def test_T16_a_known_intent_is_answered_from_the_store_though_the_key_is_refused(other: OtherStage) -> None:
+    state = other.exchange.state
+    state.faults.append(Fault("POST /orders", "cut_before"))
+    assert other.place(*BUY, "--client-order-id", "mine").code == 8
+    away = Fault("GET /", "status_before", count=99, status=401, body="Unauthorized")
+    state.faults.append(away)
+    state.lines.clear()
+    again = other.place(*BUY, "--client-order-id", "mine")
+    assert (again.code, again.document["outcome"], state.lines) == (8, "unknown", [])
+    assert other.place(*BUY).code == 4
+
+
 def test_T30_an_outage_with_nothing_pending_is_6_said_once_and_reading_goes_on(other: OtherStage) -> None:
     assert other.place(*BUY).code == 0
     with other.exchange.away():
