@@ -35,6 +35,8 @@ def send_wishes(work: Work, trade_ids: Sequence[int]) -> OrdersyncError | None:
         work.pulse.step()
         answers, problem = ask_for_cancels(work.venue, list(due), work.lane)
         first = first or problem
+        if isinstance(problem, CredentialsRefused):
+            continue  # it is the key that was refused: the wish stands, and is sent with a better one
         at = work.venue.now()
         told = {}
         for answer in answers:
