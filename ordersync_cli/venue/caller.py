@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from ordersync_cli.errors import (
     UnreadableAnswer,
     VenueUnavailable,
 )
-from ordersync_cli.venue.http_errors import KeyRefused, error_of, retry_after
+from ordersync_cli.venue.http_errors import KeyRefused, Refused, error_of, retry_after
 from ordersync_cli.venue.redact import redacted
 from ordersync_cli.venue.retries import Retrier, Retries
 from ordersync_cli.venue.transport import Lost, NotSent, Params, Reply, Transport
@@ -157,7 +158,8 @@ class Caller:
             self._venue_clock.note(server_time(readable(reply, "Server time")), before, after)
         except (UnreadableAnswer, WireError):
             if self._venue_clock.doubtful:  # not even a Date header told it
-                self._translate(reply, "Server time")
+                with contextlib.suppress(Refused):  # of the look-up that needs the clock it would say a falsehood
+                    self._translate(reply, "Server time")
                 raise UnreadableAnswer("The venue's clock cannot be read.", "ordersync doctor") from None
 
 

@@ -389,6 +389,16 @@ def test_a_preview_that_is_refused_is_a_preview(key: Path) -> None:
         assert (told.errors, told.warnings) == ((), ("there is no preview at this venue",))
 
 
+def test_a_venue_that_tells_no_time_is_no_word_about_a_product(key: Path) -> None:
+    gone = reply(404, {"error": "unknown", "error_details": "Not Found", "message": "Not Found"}, headers={"Date": ""})
+    with (
+        raw_server(always(gone), tells_time=False) as server,
+        venue_at(server.url, key) as venue,
+        pytest.raises(UnreadableAnswer, match="clock"),
+    ):
+        venue.product("BTC-USD", Lane.PLACE)
+
+
 def test_a_key_file_that_will_not_do_is_said_before_anything_is_sent(key: Path) -> None:
     key.chmod(0o644)
     with raw_server(always(reply(500, "x"))) as server:
