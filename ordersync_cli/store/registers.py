@@ -98,9 +98,11 @@ def put_claims(sql: Sql, pairs: Iterable[tuple[Trade | None, Trade]], at: dateti
                 claimed.append(order.order_id)
             old_fills = {} if old is None else {fill.entry_id: fill for fill in old.fills}
             fills.update((f.entry_id, f) for f in order.fills if old_fills.get(f.entry_id) != f)
-    if claimed:  # no longer an external one
-        text = f"DELETE FROM venue_orders WHERE trade_id IS NULL AND {sql.among('order_id')}"
-        sql.run(text, (sql.values.several(sorted(claimed)),))
+    if claimed:  # no longer external ones; a DELETE by itself locks rows as it finds them, and so may deadlock
+        no_longer = f"FROM venue_orders WHERE trade_id IS NULL AND {sql.among('order_id')}"
+        wanted = (sql.values.several(claimed),)
+        if sql.rows(f"SELECT order_id {no_longer} ORDER BY order_id{sql.for_update}", wanted):
+            sql.run(f"DELETE {no_longer}", wanted)
     sql.many(_PUT_CLAIM, rows)
     put_fills(sql, fills.values())
 

@@ -106,10 +106,9 @@ def test_T35_a_paused_driver_cannot_go_on_where_it_stood(
     assert roles(books)[second.process.pid] == "driving"
     with books.store.read() as transaction:
         runs = transaction.runs.between(books.clock.now().replace(year=2020), books.clock.now())
-    late = [
-        r for r in runs if r.run_id not in runs_before and r.pid == first.process.pid and r.result not in {None, "died"}
-    ]
-    assert late == []
+    late = [r for r in runs if r.run_id not in runs_before and r.pid == first.process.pid]
+    # One that it had just begun (a pass has a lease of its own) may say that it was asked to stop, and nothing else.
+    assert {(r.result, r.checked, r.updated_count) for r in late} <= {(None, 0, 0), ("died", 0, 0), ("failed", 0, 0)}
     (again,) = books.place()
     books.fill(again)
     within(2.0, lambda: books.done(again))

@@ -93,6 +93,18 @@ def test_T34_batches_that_cross_do_not_deadlock(place) -> None:
     assert {view.filled_size for view in views} == {25}
 
 
+def test_T34_orders_that_are_claimed_while_others_see_them_do_not_deadlock(place) -> None:
+    place.open()
+    with Workers("claiming", place.url, 4, 10) as workers:
+        workers.results()
+
+    with place.open().read() as transaction:
+        views = transaction.trades.views(TradeFilter())
+        left = transaction.external.list()
+    assert len({view.order_id for view in views}) == 10 * 4 * TRADES
+    assert left == []
+
+
 def test_eight_processes_start_on_a_store_that_is_not_there_yet(empty_url) -> None:
     job = "opening" if empty_url.startswith("sqlite") else "upgrading"
     with Workers(job, empty_url, 8, 0) as workers:

@@ -13,6 +13,7 @@ import time
 from datetime import timedelta
 
 from ordersync_cli.clock import SystemChance, SystemClock
+from ordersync_cli.domain.observations import AnswerKind, PlaceAnswer
 from ordersync_cli.domain.orders import Source
 from ordersync_cli.services.ports import Lane
 from ordersync_cli.services.record import Recorder
@@ -47,6 +48,31 @@ def crossing(url: str, number: int, count: int) -> object:
         batch = [seen(f"o-{n}", "OPEN", str(step + 1), client_order_id=f"c-{n}", at=at) for n in range(TRADES)]
         draw.shuffle(batch)
         recorder.seen(batch, source=Source.POLL)
+    store.close()
+    return count
+
+
+def claiming(url: str, number: int, count: int) -> object:
+    """See orders that nobody claims yet, while the first process places and so claims them."""
+    store = open_store(url, clock=SystemClock(), chance=SystemChance())
+    recorder = Recorder(store=store, clock=SystemClock())
+    draw = random.Random(number)
+    for step in range(count):
+        names = [f"{step}-{n}" for n in range(4 * TRADES)]
+        draw.shuffle(names)
+        for name in names:  # rows lie in the order in which they came
+            recorder.seen([seen(f"o-{name}", client_order_id=None)], source=Source.WEBSOCKET)
+        for look in range(5):
+            at = START + timedelta(milliseconds=10 * look + number)
+            recorder.seen([seen(f"o-{name}", client_order_id=None, at=at) for name in names], source=Source.POLL)
+        if number == 0:
+            with store.write() as transaction:
+                trades = {name: transaction.trades.add(intent(f"c-{name}")) for name in names}
+                said = {
+                    trade.trade_id: [PlaceAnswer(kind=AnswerKind.ACCEPTED, attempt=1, at=START, order_id=f"o-{name}")]
+                    for name, trade in trades.items()
+                }
+                recorder.about_in(transaction, said, source=Source.PLACE)  # type: ignore[arg-type]
     store.close()
     return count
 
@@ -97,7 +123,7 @@ def taking(url: str, number: int, count: int) -> object:
     return taken
 
 
-JOBS = {job.__name__: job for job in (joined, crossing, adding, opening, upgrading, taking)}
+JOBS = {job.__name__: job for job in (joined, crossing, claiming, adding, opening, upgrading, taking)}
 
 if __name__ == "__main__":
     name, url, number, count = sys.argv[1:]
