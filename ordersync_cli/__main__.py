@@ -10,7 +10,6 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from io import TextIOWrapper
 from types import FrameType
 
 import typer
@@ -54,8 +53,6 @@ def process() -> int:
     more at the end: a fifth of the time of `ordersync place`, and it finds nothing.
     """
     gc.set_threshold(*_COLLECT_AFTER)
-    if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a locale without an arrow must not cost the whole line
     try:
         return main(sys.argv[1:])
     finally:

@@ -6,7 +6,6 @@ exit code because nobody listened. ``is_open`` tells, and ``problem`` is said at
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import sys
@@ -15,16 +14,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TextIO
 
 from ordersync_cli.cli.redact import Redactor
-from ordersync_cli.cli.terminal import is_terminal
+from ordersync_cli.cli.terminal import escape_what_does_not_fit, is_terminal
 from ordersync_cli.services.plain import plain
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 SIMULATED = "SIMULATED: the venue is a simulator; no real order, no real money."
-
-LONGEST_WHOLE = 40  # characters of a cell that is never folded: an order id has 36
-SHORTEST_FOLDED = 38  # a column of longer cells is folded, but not so that an id and its comma in it are cut
 
 
 class Output:
@@ -38,7 +34,7 @@ class Output:
         self.is_open = True
         self.problem: str | None = None
         self._documents = 0
-        self._ascii = _escape_what_does_not_fit(sys.stdout)
+        self._ascii = escape_what_does_not_fit(sys.stdout)
 
     @property
     def has_document(self) -> bool:
@@ -78,7 +74,7 @@ class Output:
             return
         shown = [[cell(value) for value in row] for row in rows]
         if is_terminal(sys.stdout):
-            self._print_table(columns, shown, title, marks or {}, spare)
+            self._print_table(columns, shown, title, {"marks": marks or {}, "spare": spare})
         else:
             for row in [list(columns), *shown]:
                 self._write("\t".join(" ".join(part.split()) for part in row))
@@ -158,35 +154,15 @@ class Output:
         _sink("stdout")
 
     def _print_table(
-        self,
-        columns: Sequence[str],
-        rows: Sequence[Sequence[str]],
-        title: str,
-        marks: Mapping[str, str],
-        spare: Sequence[str],
+        self, columns: Sequence[str], rows: Sequence[Sequence[str]], title: str, how: Mapping[str, Any]
     ) -> None:
-        from rich.box import SIMPLE_HEAD
-        from rich.table import Table
-        from rich.text import Text
+        from ordersync_cli.cli.tables import fitted
 
-        table = Table(box=SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False, collapse_padding=True)
         console = self.console()
-        widths = [max((len(column), *(len(row[n]) for row in rows))) for n, column in enumerate(columns)]
-        needed = [min(width, SHORTEST_FOLDED if width > LONGEST_WHOLE else width) + 2 for width in widths]
-        left_out: list[str] = []
-        for column in spare:
-            if sum(needed) <= console.width:
-                break
-            needed[columns.index(column)] = 0
-            left_out.append(column)
-        kept = [n for n, width in enumerate(needed) if width]
-        for n in kept:
-            # Ids, times and numbers stay in one piece, to be read and copied: a row too long goes over the edge.
-            table.add_column(Text(columns[n]), overflow="fold", no_wrap=widths[n] <= LONGEST_WHOLE)
-        for row in rows:
-            table.add_row(*(Text(harmless(row[n]), style=marks.get(row[n], "")) for n in kept))
+        table, needed, left_out = fitted(columns, rows, **how, width=console.width)
+        table.title = title or None
         try:
-            console.width = max(console.width, sum(needed))
+            console.width = max(console.width, needed)
             console.print(table, crop=False)
         except OSError as error:
             self._lost(error)
@@ -202,18 +178,6 @@ def _sink(name: str) -> None:
         os.close(nowhere)
     except (OSError, ValueError):
         setattr(sys, name, None)
-
-
-def _escape_what_does_not_fit(stream: TextIO | None) -> bool:
-    """Let a stream of another encoding than UTF-8 escape what it cannot show; tells whether it is one.
-
-    A locale of old, or PYTHONIOENCODING: an arrow in a line must not lose the line.
-    """
-    if stream is None or (stream.encoding or "utf-8").lower().replace("_", "-") in {"utf-8", "utf8"}:
-        return False
-    if isinstance(stream, io.TextIOWrapper):
-        stream.reconfigure(errors="backslashreplace")
-    return True
 
 
 def to_json(body: Mapping[str, Any], *, indent: int | None = None, ascii_only: bool = False) -> str:

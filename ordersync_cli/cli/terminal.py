@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import select
 import sys
 from typing import TextIO
@@ -44,3 +45,14 @@ def ask(question: str) -> bool:
     except KeyboardInterrupt:
         sys.stderr.write("\n")  # what is said next has a line of its own
         raise
+
+
+def escape_what_does_not_fit(stream: TextIO | None) -> bool:
+    """Let a stream of another encoding than UTF-8 escape what it cannot show; tells whether it is one.
+
+    A locale of old, or PYTHONIOENCODING: an arrow in a line must not lose the line.
+    """
+    if not isinstance(stream, io.TextIOWrapper) or stream.encoding.lower().replace("_", "-") in {"utf-8", "utf8"}:
+        return False
+    stream.reconfigure(errors="backslashreplace")
+    return True
