@@ -110,7 +110,7 @@ class Follower:
         if order_id is None:
             return self._stored(trade)
         try:
-            seen = self.venue.order(order_id, Lane.PLACE)
+            seen = self.venue.order(order_id, Lane.FIRST_LOOK if self._checks == 1 else Lane.PLACE)
         except CredentialsRefused as refused:
             self._problem = refused.message
             return trade

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 BURST = 10.0
 PATIENCE: Mapping[Lane, float] = {  # seconds
+    Lane.FIRST_LOOK: 10.0,
     Lane.PLACE: 10.0,
     Lane.SYNC: 30.0,
     Lane.POLL: 30.0,

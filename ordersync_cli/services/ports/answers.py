@@ -14,8 +14,12 @@ if TYPE_CHECKING:
 
 
 class Lane(IntEnum):
-    """Who asks the venue; the value is what must be left in the bucket before it may."""
+    """Who asks the venue; the value is what must be left in the bucket before it may.
 
+    The first look at an order that was just placed waits for nobody, as its POST did: it may go below.
+    """
+
+    FIRST_LOOK = -10
     PLACE = 0
     SYNC = 1
     POLL = 2

@@ -63,6 +63,22 @@ def test_patience_ends_at_once_where_waiting_is_hopeless(budget, clock) -> None:
     assert clock.monotonic() - began == pytest.approx(15, abs=0.01)
 
 
+def test_the_first_look_at_an_order_waits_for_nobody_but_a_penalty(budget, clock) -> None:
+    for _ in range(10):
+        budget.take(Lane.PLACE)
+    budget.spend()
+    began = clock.monotonic()
+    budget.take(Lane.FIRST_LOOK)
+    assert clock.monotonic() == began
+    budget.take(Lane.PLACE)
+    assert clock.monotonic() - began == pytest.approx(3 / 2.5, abs=0.01), "and is paid for by the next"
+
+    budget.penalise(5)
+    began = clock.monotonic()
+    budget.take(Lane.FIRST_LOOK)
+    assert clock.monotonic() - began == pytest.approx(5, abs=0.01)
+
+
 def test_a_shorter_penalty_does_not_end_a_longer_one(budget, clock) -> None:
     budget.penalise(20)
     budget.penalise(1)
