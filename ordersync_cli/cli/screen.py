@@ -146,7 +146,7 @@ def _foot(board: Board, look: Look) -> list[Text]:
     else:
         line.append("nothing measured yet", style="dim")
     worst = targets.worst_market_pending
-    line.append("  market order pending: ")
+    line.append("  market order pending: " if look.width >= WIDE else "  market pending: ")
     line.append("none" if worst is None else age(worst), style="bold red" if worst and worst > 10 else "green")
     passes = Text("Passes ", style="bold")
     parts = [_pass(board, mode) for mode in ("light", "deep")]

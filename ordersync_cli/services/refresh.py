@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from decimal import Decimal
-from operator import itemgetter
 
 from ordersync_cli.domain.orders import Status
 from ordersync_cli.domain.trade import Trade
@@ -20,6 +18,7 @@ AT_MOST_EVERY = 0.05  # seconds; many commits of others are one look at the stor
 AT_LEAST_EVERY = 1.0
 UNVERIFIED_AT_MOST = 500
 LATENCIES_AT_START = 2_000
+COMPLETIONS_AT_START = 10
 
 
 def refresh(state: WatchState, tail: EventTail) -> None:
@@ -70,8 +69,9 @@ def _start(state: WatchState, transaction: Transaction) -> None:
     state.latencies_day = midnight.date().isoformat()
     views = transaction.trades.views(TradeFilter(since=midnight, limit=LATENCIES_AT_START))
     state.latencies.extend(v.sync_latency_seconds for v in views if v.sync_latency_seconds is not None)
-    ended = ((v.closed_at or v.filled_at, v) for v in views if v.status != Status.PENDING)
-    state.completions.extend(_ended(at, v) for at, v in sorted(((a, v) for a, v in ended if a), key=itemgetter(0)))
+    ended = [v for v in views if v.status != Status.PENDING][:COMPLETIONS_AT_START]
+    told = ((e, v) for v in ended for e in transaction.trades.events(v.trade_id) if _completes(e))
+    state.completions.extend(_completion(e, v) for e, v in sorted(told, key=lambda pair: pair[0].committed_at))
 
 
 def _completes(event: TradeEvent) -> bool:
@@ -95,21 +95,6 @@ def _latency(state: WatchState, latency: Decimal | None, day: str) -> None:
         state.latencies.clear()
         state.latencies_day = day
     state.latencies.append(latency)
-
-
-def _ended(at: datetime, view: TradeView) -> Completion:
-    return Completion(
-        at=at,
-        trade_id=view.trade_id,
-        product_id=view.product_id,
-        side=view.side,
-        status=view.status,
-        order_status=view.order_status,
-        filled_size=view.filled_size,
-        average_filled_price=view.average_filled_price,
-        latency_seconds=view.sync_latency_seconds,
-        source=view.source or "",
-    )
 
 
 def _completion(event: TradeEvent, view: TradeView | None) -> Completion:

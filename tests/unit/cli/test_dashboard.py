@@ -88,6 +88,21 @@ def test_everything_that_matters_stands_on_80_by_24() -> None:
         assert wanted in text, wanted
 
 
+def test_a_bad_day_still_fits_on_80_columns() -> None:
+    """The seconds of a blocked bot were cut off at the edge, and a long outage named no feed."""
+    slow = Targets(count=900, p50=Decimal("0.104"), p99=Decimal("1.963"), worst_market_pending=12.0)
+    shown = screen(
+        a_board(
+            targets=slow, feed_state=FeedState.DOWN, feed_reason="the venue cannot be reached (connection refused)",
+            unreachable_since=NOW, next_try_in=1.5, unreachable_reason="List Orders: the venue cannot be reached "
+            "(127.0.0.1:7301: the connection was closed without an answer).",
+        )
+    )  # fmt: skip
+    assert any(line.rstrip().endswith("market pending: 12s") for line in shown)
+    assert any(line.startswith("✖ The feed is down") for line in shown)
+    assert not any("……" in line for line in shown)
+
+
 def test_a_wide_screen_shows_the_order_id_and_the_average_price() -> None:
     text = "\n".join(screen(a_board(), a_look(200, 60)))
     assert "93668510-0f29-42cd-bb59-000000000001" in text

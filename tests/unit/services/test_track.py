@@ -461,6 +461,7 @@ def test_a_screen_opened_later_shows_what_was_completed_today(world: WatchWorld)
     one = world.watcher()
     world.run(0.5)
     one.feed.connect()
+    world.run(0.5)
     for order_id in (second, first):
         one.feed.frame(world.fill(order_id))
         world.run(0.5)
@@ -468,7 +469,9 @@ def test_a_screen_opened_later_shows_what_was_completed_today(world: WatchWorld)
     later = world.watcher()
     world.run(1.0)
     done = later.audience.boards[0].completions
-    assert [(c.trade_id, c.status, c.filled_size) for c in done] == [(n, "completed", Decimal(1)) for n in (1, 2)]
+    assert [(c.trade_id, c.status, c.filled_size, c.source) for c in done] == [
+        (trade_id, "completed", Decimal(1), "websocket") for trade_id in (1, 2)
+    ]
 
 
 def test_the_past_teaches_when_to_look(world: WatchWorld) -> None:
