@@ -81,7 +81,7 @@ class Placing:
 
 
 def outcome_of(reply: Reply) -> Created:
-    """Say what an answer to Create Order proves (decision record: what came back for an order).
+    """Say what an answer to Create Order proves (decision record 0201).
 
     Refused is what the venue itself says it refused; whatever could have come from something
     before or behind it (HTML, 408, 409, 429, 5xx, garbage) leaves the outcome unknown.
