@@ -204,7 +204,7 @@ def _runs(runs: Mapping[str, Any]) -> Iterator[Row]:
             mode,
             told["count"],
             good,
-            told["count"] - good,
+            sum(told["results"].get(word, 0) for word in ("failed", "died")),  # neither skipped nor still running
             told["updated_count"],
             len(told["gaps"]),
             _day_and_time(told["last_good_at"]),
