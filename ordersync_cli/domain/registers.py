@@ -19,7 +19,7 @@ from ordersync_cli.domain.observations import (
     OrderSeen,
     PlaceAnswer,
 )
-from ordersync_cli.domain.orders import Figures
+from ordersync_cli.domain.orders import Figures, OrderRequest, OrderType, Origin, Side
 from ordersync_cli.domain.standing import is_zero
 from ordersync_cli.domain.trade import (
     KeyedFigures,
@@ -103,6 +103,14 @@ def sighting(trade: Trade, seen: OrderSeen) -> VenueOrder:
 
 def _empty(trade: Trade, *orders: VenueOrder) -> Trade:
     return Trade(request=trade.request, created_at=trade.created_at, origin=trade.origin, orders=orders)
+
+
+def external_sight(seen: OrderSeen | FillsSeen, now: datetime) -> VenueOrder:
+    """Turn what was seen of an order that no trade claims into its registers: nothing is compared with it."""
+    if isinstance(seen, FillsSeen):
+        return _listing(seen)
+    request = OrderRequest(product_id=seen.product_id or "", side=seen.side or Side.BUY, order_type=OrderType.OTHER)
+    return sighting(Trade(request=request, created_at=now, origin=Origin.ADOPTED), seen)
 
 
 def _of_order(trade: Trade, order: VenueOrder) -> Trade | None:

@@ -13,8 +13,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, cast
 
+from ordersync_cli.domain.merge import join_order
+from ordersync_cli.domain.observations import FillsSeen, OrderSeen
+from ordersync_cli.domain.orders import Status
+from ordersync_cli.domain.registers import external_sight
 from ordersync_cli.domain.standing import derive
-from ordersync_cli.domain.trade import Change, Trade
+from ordersync_cli.domain.trade import Change, Trade, VenueOrder
 from ordersync_cli.domain.view import TradeView, view
 from ordersync_cli.services.ports import (
     BreakTable,
@@ -35,6 +39,8 @@ from ordersync_cli.services.ports import (
     WatcherTable,
 )
 
+_MOST_ADDED = 1_000_000_000
+
 
 @dataclass(slots=True)
 class _Imagined:
@@ -43,6 +49,8 @@ class _Imagined:
     trades: dict[int, Trade] = field(default_factory=dict)
     owners: dict[str, int] = field(default_factory=dict)
     notes: dict[str, str | None] = field(default_factory=dict)
+    external: dict[str, VenueOrder] = field(default_factory=dict)
+    added: int = 0
 
     def keep(self, trade: Trade) -> None:
         assert trade.trade_id is not None
@@ -61,8 +69,9 @@ class _Trades:
     imagined: _Imagined
 
     def add(self, trade: Trade) -> Trade:
-        """Imagine a new row, under a negative id that no stored row has."""
-        trade = replace(trade, trade_id=min([0, *self.imagined.trades]) - 1)
+        """Imagine a new row, under a negative id that no stored row has; a later one has a larger id."""
+        trade = replace(trade, trade_id=self.imagined.added - _MOST_ADDED)
+        self.imagined.added += 1
         self.imagined.keep(trade)
         return trade
 
@@ -91,6 +100,11 @@ class _Trades:
     def confirm(self, confirmed: Mapping[int, datetime]) -> None:
         return
 
+    def pending_ids(self) -> list[int]:
+        standings = {k: derive(trade) for k, trade in self.imagined.trades.items()}
+        due = {k for k, now in standings.items() if now.status is Status.PENDING or now.awaits_zero_proof}
+        return sorted(due | {k for k in self.base.pending_ids() if k not in standings})
+
     def unverified_ids(self, limit: int) -> list[int]:
         due = {k for k, trade in self.imagined.trades.items() if derive(trade).fills_due}
         stored = {k for k in self.base.unverified_ids(limit) if k not in self.imagined.trades}
@@ -115,6 +129,33 @@ class _Trades:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.base, name)
+
+
+@dataclass(slots=True)
+class _External:
+    """Orders that no trade claims, as they would be kept."""
+
+    base: ExternalOrders
+    imagined: _Imagined
+
+    def save(self, orders: Sequence[OrderSeen], *, now: datetime) -> None:
+        for seen in orders:
+            self._join(external_sight(seen, now))
+
+    def fills(self, rows: Sequence[FillsSeen]) -> None:
+        for seen in rows:
+            self._join(external_sight(seen, seen.as_of))
+
+    def load(self, order_id: str) -> VenueOrder | None:
+        return self.imagined.external.get(order_id) or self.base.load(order_id)
+
+    def list(self, limit: int = 1000) -> list[VenueOrder]:
+        known = {order.order_id: order for order in self.base.list(limit)}
+        return [*({**known, **self.imagined.external}).values()][:limit]
+
+    def _join(self, told: VenueOrder) -> None:
+        before = self.load(told.order_id)
+        self.imagined.external[told.order_id] = told if before is None else join_order(before, told)
 
 
 @dataclass(slots=True)
@@ -157,7 +198,7 @@ class _Transaction:
 
     @property
     def external(self) -> ExternalOrders:
-        return cast("ExternalOrders", _Nothing(self.base.external))
+        return cast("ExternalOrders", _External(self.base.external, self.imagined))
 
     @property
     def runs(self) -> RunTable:

@@ -33,7 +33,7 @@ class Found:
             "kind": self.kind,
             "severity": self.severity,
             "order_id": self.order_id,
-            "trade_id": self.trade_id,
+            "trade_id": None if self.trade_id is None or self.trade_id < 0 else self.trade_id,
             "stored": self.stored,
             "venue": self.venue,
             "repaired": self.severity == "repaired",
@@ -61,12 +61,13 @@ class Detail:
         """Say it in one line, with the order's id and its new status."""
         moved = self.new_status if self.old_status == self.new_status else f"{self.old_status} → {self.new_status}"
         filled = "" if self.filled_size is None else f", filled {self.filled_size:f}"
-        return f"{self.key} {moved} ({self.new_order_status}{filled}) trade {self.trade_id}"
+        row = f" trade {self.trade_id}" if self.trade_id > 0 else ""  # a dry run cannot know a new row's id
+        return f"{self.key} {moved} ({self.new_order_status}{filled}){row}"
 
     def json(self) -> dict[str, Any]:
         """Give the contract's keys, values still typed."""
         return {
-            "trade_id": self.trade_id,
+            "trade_id": self.trade_id if self.trade_id > 0 else None,
             "old_status": self.old_status,
             "new_status": self.new_status,
             "old_order_status": self.old_order_status,

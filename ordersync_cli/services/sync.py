@@ -13,7 +13,7 @@ from ordersync_cli.domain.view import TradeView
 from ordersync_cli.errors import OrderRefused, UnknownOrder, UnreadableAnswer
 from ordersync_cli.services.adoption import adopt_in
 from ordersync_cli.services.closing import close_pass
-from ordersync_cli.services.explain import explain_trade
+from ordersync_cli.services.explain import explain_trade, standing_text
 from ordersync_cli.services.find import trade_id_of
 from ordersync_cli.services.light import LightPass
 from ordersync_cli.services.pass_report import Detail
@@ -41,9 +41,9 @@ class Synced:
     explanation: tuple[str, ...]
 
     def json(self) -> dict[str, Any]:
-        """Give the contract's document, values still typed; what a dry run would take in has no number yet."""
+        """Give the contract's document, values still typed."""
         trade = None if self.view is None else asdict(self.view)
-        if trade is not None and trade["trade_id"] < 0:
+        if trade is not None and trade["trade_id"] < 0:  # a dry run cannot know a new row's id
             trade["trade_id"] = None
         return {
             "success": self.success,
@@ -120,6 +120,7 @@ class Syncing:
             if seen.order_id in found or not adopt:
                 return found.get(seen.order_id)
             added = adopt_in(transaction, seen, at=self.clock.now(), source=Source.SYNC, recorder=work.recorder)
+            work.tally.adopted += [] if added is None else [seen.order_id]
             return None if added is None else added.trade_id
 
     def _external(self, seen: OrderSeen) -> Synced:
@@ -152,6 +153,12 @@ class Syncing:
         standing = derive(trade)
         unknown = view.order_status == OrderStatus.SUBMITTING
         explanation = detail.explanation if detail else explain_trade(trade, standing)
+        if work.tally.adopted:
+            explanation = (
+                "stored: nothing; no trade claimed this order",
+                *(line for line in explanation if not line.startswith(("stored:", "written:"))),
+                f"written: a new trade, {standing_text(standing)}",
+            )
         return Synced(
             success=not (unknown or missing),
             exit_code=8 if unknown or missing else 0,
@@ -159,7 +166,7 @@ class Syncing:
             order_id=view.order_id,
             view=view,
             status_change=_status_change(detail),
-            changed=detail is not None or work.tally.fills_added > 0,
+            changed=detail is not None or work.tally.fills_added > 0 or bool(work.tally.adopted),
             coinbase_status=view.venue_status,
             explanation=(*explanation, *work.tally.notes),
         )

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from ordersync_cli.domain.fills import clean
 from ordersync_cli.domain.merge import join_order
 from ordersync_cli.domain.observations import FillsSeen, OrderSeen
-from ordersync_cli.domain.orders import OrderRequest, OrderType, Origin, Side
-from ordersync_cli.domain.registers import sighting
-from ordersync_cli.domain.trade import Trade, VenueOrder
+from ordersync_cli.domain.registers import external_sight
+from ordersync_cli.domain.trade import VenueOrder
 from ordersync_cli.store.context import Context
 from ordersync_cli.store.registers import external_of, fills_of, put_external, put_fills
 
@@ -32,7 +30,7 @@ class Externals:
         known = external_of(self._sql, wanted, lock=True)
         joined = dict(known)
         for seen in orders:
-            told = sighting(_anybody(seen, now), seen)
+            told = external_sight(seen, now)
             before = joined.get(seen.order_id)
             joined[seen.order_id] = told if before is None else join_order(before, told)
         moved = [joined[order_id] for order_id in wanted if joined[order_id] != known.get(order_id)]
@@ -63,12 +61,7 @@ class Externals:
         for seen in rows:
             new = VenueOrder(order_id=seen.order_id, fills=stored.get(seen.order_id, ()))
             before = joined.get(seen.order_id) or known.get(seen.order_id, new)
-            told = VenueOrder(
-                order_id=seen.order_id,
-                fills=tuple(clean(fill) for fill in seen.fills if fill.order_id == seen.order_id),
-                fills_read=seen.as_of if seen.complete else None,
-            )
-            after = join_order(before, told)
+            after = join_order(before, external_sight(seen, at))
             put_fills(self._sql, [fill for fill in after.fills if fill not in set(before.fills)])
             joined[seen.order_id] = after
         moved = [o for o in joined.values() if o.order_id not in claimed and o != known.get(o.order_id)]
@@ -79,9 +72,3 @@ class Externals:
         text = f"SELECT order_id FROM venue_orders WHERE {among} AND trade_id IS NOT NULL AND NOT mismatch"
         wanted = sorted({seen.order_id for seen in rows})
         return {order_id for (order_id,) in self._sql.rows(text, (self._sql.values.several(wanted),))}
-
-
-def _anybody(seen: OrderSeen, now: datetime) -> Trade:
-    """Stand in for the trade of an order that nobody asked for: nothing is compared with it."""
-    request = OrderRequest(product_id=seen.product_id or "", side=seen.side or Side.BUY, order_type=OrderType.OTHER)
-    return Trade(request=request, created_at=now, origin=Origin.ADOPTED)

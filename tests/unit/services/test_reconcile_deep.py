@@ -141,6 +141,20 @@ def test_a_dry_run_adopts_nothing_and_tells_what_it_would(world: World) -> None:
         assert transaction.runs.last("deep") is None
 
 
+def test_a_dry_run_that_adopts_tells_what_the_real_one_does(world: World) -> None:
+    world.venue.add("filled", word="FILLED")
+    world.venue.fill("filled", "1", "10")
+    world.venue.add("ended", word="CANCELLED")
+    world.venue.add("alive")
+    told = []
+    for wish in (replace(DRY, adopt=True), ADOPT):
+        report = world.deep(wish=wish)
+        told.append((report.adopted, [(d.key, d.old_status, d.new_status) for d in report.details], report.fills_added))
+    dry, real = told
+    assert dry == real
+    assert real[1] == [("ended", "pending", "failed")]
+
+
 def test_T45_a_tagged_order_that_the_store_does_not_know_freezes_placing_until_accepted(world: World) -> None:
     request = world.request()
     world.venue.accept(request, "lost")

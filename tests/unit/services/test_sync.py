@@ -147,6 +147,9 @@ def test_a_dry_run_adopts_nothing(world: World) -> None:
     world.venue.add("app", word="FILLED")
     world.venue.fill("app", "1", "10")
     done = syncing(world).sync("app", adopt=True, dry_run=True)
+    assert (done.json()["trade_id"], done.json()["trade"]["trade_id"]) == (None, None)
+    assert done.explanation[0].startswith("stored: nothing")
+    assert done.explanation[-1].startswith("written: a new trade, ")
     assert done.success
     assert world.views() == []
 
