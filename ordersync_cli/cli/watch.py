@@ -158,11 +158,16 @@ def _lines(run: Invocation, only: frozenset[int] | None, reader_left: Callable[[
     return LinesThread(
         run.wiring.store,
         run.wiring.clock,
-        FileLines(sys.stdout.fileno()),
+        FileLines(_lines_to()),
         simulated=run.output.simulated,
         only=only,
         reader_left=reader_left,
     )
+
+
+def _lines_to() -> int:
+    """Tell where lines go; without any stdout (`>&-`) to nobody, and the orders are followed all the same."""
+    return os.open(os.devnull, os.O_WRONLY) if sys.stdout is None else sys.stdout.fileno()
 
 
 def _once(run: Invocation, only: frozenset[int] | None) -> int:

@@ -205,3 +205,12 @@ def _read_all(process: subprocess.Popen[bytes]) -> list[dict[str, object]]:
         else:
             sleep(0.02)
     return [json.loads(line) for line in data.splitlines()]
+
+
+def test_without_any_stdout_the_orders_are_followed_all_the_same(books: Books, env: dict[str, str]) -> None:
+    (order_id,) = books.place()
+    books.fill(order_id)
+    words = " ".join([*COMMAND, "watch", "--until-idle", "--for", "25s"])
+    done = subprocess.run(["sh", "-c", f"{words} >&-"], env=env, stderr=subprocess.PIPE, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert books.done(order_id)
