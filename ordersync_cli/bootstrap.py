@@ -15,9 +15,9 @@ from ordersync_cli.errors import OrderRefused, OrdersyncError, StoreError, Unrea
 if TYPE_CHECKING:
     from ordersync_cli.config import Settings
     from ordersync_cli.domain.trade import Alarm
-    from ordersync_cli.services.alert import AlertLimits, Alerts, IncidentBook
-    from ordersync_cli.services.announce import Announcer
-    from ordersync_cli.services.deliver import Deliverer, Sink
+    from ordersync_cli.services.alerts.alert import AlertLimits, Alerts, IncidentBook
+    from ordersync_cli.services.alerts.announce import Announcer
+    from ordersync_cli.services.alerts.deliver import Deliverer, Sink
     from ordersync_cli.services.ports import ClockOffset, Feed, Store, TradeEvent, Transaction, Venue
     from ordersync_cli.services.ports.history import HistoryStore
     from ordersync_cli.services.record import Recorder
@@ -91,7 +91,7 @@ class Wiring:
     @cached_property
     def book(self) -> IncidentBook:
         """The book of incidents, with the thresholds of the settings."""
-        from ordersync_cli.services.alert import IncidentBook
+        from ordersync_cli.services.alerts.alert import IncidentBook
 
         return IncidentBook(
             chance=self.chance,
@@ -110,7 +110,7 @@ class Wiring:
     def deliverer(self) -> Deliverer:
         """Make what delivers the outbox to webhooks and alert sinks."""
         from ordersync_cli.notify.sinks import notification_sinks
-        from ordersync_cli.services.deliver import Deliverer
+        from ordersync_cli.services.alerts.deliver import Deliverer
 
         settings = self.settings
         sinks = {**self.alert_sinks, **notification_sinks(settings.webhook_url, settings.webhook_secret)}
@@ -119,7 +119,7 @@ class Wiring:
     @cached_property
     def alerts(self) -> Alerts:
         """The alert rules over this store."""
-        from ordersync_cli.services.alert import Alerts
+        from ordersync_cli.services.alerts.alert import Alerts
 
         return Alerts(self.store, self.clock, self.book)
 
@@ -132,7 +132,7 @@ class Wiring:
 
     @cached_property
     def _announcer(self) -> Announcer:
-        from ordersync_cli.services.announce import Announcer
+        from ordersync_cli.services.alerts.announce import Announcer
 
         return Announcer(clock=self.clock, book=self.book, notify=self.settings.webhook_url is not None)
 
@@ -272,7 +272,7 @@ def make_data_dir(settings: Settings) -> None:
 
 def alert_limits(settings: Settings) -> AlertLimits:
     """Read the thresholds of the alert rules out of the settings."""
-    from ordersync_cli.services.alert import AlertLimits
+    from ordersync_cli.services.alerts.alert import AlertLimits
 
     intervals = float(settings.alert_run_overdue_intervals)
     quiet = settings.quiet_hours or (None, None)

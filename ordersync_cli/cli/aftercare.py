@@ -18,9 +18,9 @@ LEASE_WAIT = 5.0  # seconds
 
 def alert_and_deliver(wiring: Wiring, *, reachable: bool | None, failure: OrdersyncError | None) -> None:
     """Evaluate the alert rules once and deliver what waits; an outage is one incident (trap T30)."""
-    from ordersync_cli.services.incidents import cause_of_failure
+    from ordersync_cli.services.alerts.incidents import cause_of_failure
+    from ordersync_cli.services.alerts.situation import Situation
     from ordersync_cli.services.ports import TradeFilter
-    from ordersync_cli.services.situation import Situation
 
     settings = wiring.settings
     short = isinstance(failure, BudgetExhausted) or (failure is not None and failure.kind == BudgetExhausted.kind)

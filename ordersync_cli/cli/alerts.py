@@ -54,7 +54,7 @@ def list_(
 def test(run: Invocation) -> int:
     """Send a test alert (opened, then resolved) to every address, and tell what each answered."""
     from ordersync_cli.notify.sinks import LOG
-    from ordersync_cli.services.alert_trial import try_sinks
+    from ordersync_cli.services.alerts.trial import try_sinks
 
     sinks = {name: sink for name, sink in run.wiring.alert_sinks.items() if name != LOG}
     tried = try_sinks(sinks, run.chance.uuid(), run.clock.now(), simulated=run.settings.simulated)

@@ -44,7 +44,7 @@ def accept(
 
     Placing that was frozen because of it is allowed again once no such break is open.
     """
-    from ordersync_cli.services.acceptance import accept_break
+    from ordersync_cli.services.reconcile.acceptance import accept_break
 
     if not reason.strip():
         raise UsageError("A reason is needed. Nothing was changed.", "Say why with --reason.")

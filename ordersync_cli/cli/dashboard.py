@@ -16,7 +16,7 @@ from ordersync_cli.cli.held_log import held_log
 from ordersync_cli.cli.pending_rows import Look
 from ordersync_cli.cli.screen import draw
 from ordersync_cli.clock import Clock
-from ordersync_cli.services.board import Board
+from ordersync_cli.services.watch.board import Board
 
 DRAW_EVERY = 0.25  # seconds; a resized terminal is followed within this time
 RATE_OVER = 10.0  # seconds over which the requests are counted

@@ -133,7 +133,7 @@ def _claim(run: Invocation) -> Check:
 
 def _feed(run: Invocation) -> Check:
     from ordersync_cli.services.checkup import feed_connects, feed_of_watcher
-    from ordersync_cli.services.inbox import BoundedInbox
+    from ordersync_cli.services.watch.inbox import BoundedInbox
 
     with run.wiring.store.read() as reading:
         watchers = reading.watchers.list()
@@ -148,7 +148,7 @@ def _feed(run: Invocation) -> Check:
 
 def _deeds(run: Invocation) -> Iterator[Check]:
     from ordersync_cli.services import checkup
-    from ordersync_cli.services.deliver import NOTIFICATION
+    from ordersync_cli.services.alerts.deliver import NOTIFICATION
 
     settings, limits, now = run.settings, run.wiring.book.limits, run.clock.now()
     intervals = {"light": settings.light_every.total_seconds(), "deep": settings.deep_every.total_seconds()}

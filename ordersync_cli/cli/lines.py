@@ -18,11 +18,11 @@ from typing import Any
 
 from ordersync_cli.clock import Clock
 from ordersync_cli.errors import StoreError
-from ordersync_cli.services.board import Board
-from ordersync_cli.services.event_tail import EventTail
 from ordersync_cli.services.plain import plain
 from ordersync_cli.services.ports import Store, TradeEvent, TradeFilter
 from ordersync_cli.services.record import is_news, status_update
+from ordersync_cli.services.watch.board import Board
+from ordersync_cli.services.watch.event_tail import EventTail
 
 PAGE = 200  # events read at once
 SAID_AT_MOST = 1_000  # lines about feed, alerts and passes that wait for a slow reader; then the oldest go

@@ -9,7 +9,7 @@ from decimal import Decimal
 from rich.text import Text
 
 from ordersync_cli.cli.cells import age, bar, fit, number
-from ordersync_cli.services.board import Board, Row
+from ordersync_cli.services.watch.board import Board, Row
 
 FRESH = 5.0  # seconds a snapshot may be old and still be green
 SOON = 0.05  # seconds that read as now

@@ -19,8 +19,8 @@ from ordersync_cli.errors import LeaseHeld, OrdersyncError, VenueUnavailable
 
 if TYPE_CHECKING:
     from ordersync_cli.notify.ping import Ping
-    from ordersync_cli.services.pass_report import PassReport
-    from ordersync_cli.services.reconcile import Passes, Wish
+    from ordersync_cli.services.reconcile.pass_report import PassReport
+    from ordersync_cli.services.reconcile.running import Passes, Wish
 
 SHAPE: dict[str, Any] = {
     "run_id": None,
@@ -74,7 +74,7 @@ def reconcile(
     Exit codes: 0 in sync or repaired, 6 the venue is away, 10 breaks remain open, 12 another run
     is under way.
     """
-    from ordersync_cli.services.reconcile import Wish
+    from ordersync_cli.services.reconcile.running import Wish
 
     run.require_named_venue("ordersync reconcile")
     if jitter is not None:
@@ -121,7 +121,7 @@ class Once:
         return code
 
     def _pass(self, wish: Wish) -> int:
-        from ordersync_cli.services.reconcile import Outage
+        from ordersync_cli.services.reconcile.running import Outage
 
         try:
             passes = self._passes(wish)
@@ -141,7 +141,7 @@ class Once:
 
     def _passes(self, wish: Wish) -> Passes:
         """Wire the passes; a venue that cannot even be opened is a run that failed, with its row."""
-        from ordersync_cli.services.reconcile import Outage, Passes
+        from ordersync_cli.services.reconcile.running import Outage, Passes
 
         wiring = self.run.wiring
         wiring.binds = not wish.dry_run
@@ -166,7 +166,7 @@ class Once:
     def _failed_at_the_door(self, failure: OrdersyncError) -> bool:
         """Leave the row of a run that never came to its pass; tells whether this outage was told before."""
         from ordersync_cli.services.ports import Run
-        from ordersync_cli.services.reconcile import here, write_failure
+        from ordersync_cli.services.reconcile.running import here, write_failure
 
         wiring = self.run.wiring
         at, (host, pid) = wiring.clock.now(), here()
@@ -251,7 +251,7 @@ def exit_code_of(failure: BaseException) -> int:
         return failure.exit_code
     if isinstance(failure, KeyboardInterrupt):  # a subclass of it is a termination
         return 130 if type(failure) is KeyboardInterrupt else 143
-    from ordersync_cli.services.pulse import Overrun
+    from ordersync_cli.services.reconcile.pulse import Overrun
 
     return 6 if isinstance(failure, Overrun) else 1
 
@@ -283,7 +283,7 @@ def _hard_limit(limit: timedelta | None) -> Iterator[None]:
     if limit is None or threading.current_thread() is not threading.main_thread():
         yield
         return
-    from ordersync_cli.services.pulse import Overrun, time_is_over
+    from ordersync_cli.services.reconcile.pulse import Overrun, time_is_over
 
     def over(*_: object) -> NoReturn:
         raise Overrun

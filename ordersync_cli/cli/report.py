@@ -14,7 +14,7 @@ from ordersync_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from ordersync_cli.services.ports.history import Reading, Scope
-    from ordersync_cli.services.report import Report
+    from ordersync_cli.services.report.document import Report
 
 FORMATS = ("table", "json", "csv", "html", "prometheus", "png", "pdf")
 ROWS = ("trades", "fills")
@@ -124,8 +124,8 @@ def _scope(
 def _made(run: Invocation, reading: Reading, scope: Scope, *, replay: bool) -> Report:
     from ordersync_cli.bootstrap import alert_limits
     from ordersync_cli.cli.report_settings import report_limits
-    from ordersync_cli.services.report import Reporting
-    from ordersync_cli.services.report_runs import RunExpectations
+    from ordersync_cli.services.report.document import Reporting
+    from ordersync_cli.services.report.runs import RunExpectations
 
     settings = run.settings
     intervals = {"light": settings.light_every.total_seconds(), "deep": settings.deep_every.total_seconds()}

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 def audit_now(run: Invocation, scope: Scope, count: int) -> None:
     """Hold random trades of the window against the venue, and count them."""
-    from ordersync_cli.services.report_audit import Auditing
+    from ordersync_cli.services.report.audit import Auditing
 
     wiring = run.wiring
     service = Auditing(

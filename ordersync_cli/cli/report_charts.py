@@ -12,7 +12,7 @@ from ordersync_cli.cli.report_words import seconds_text
 from ordersync_cli.cli.svg import BOTTOM, LEFT, RIGHT, TOP, WIDTH, Scale
 from ordersync_cli.domain.histogram import Histogram, coarse
 from ordersync_cli.services.ports import Incident
-from ordersync_cli.services.report_series import SLOTS, Series
+from ordersync_cli.services.report.series import SLOTS, Series
 
 OUTAGE = "venue_unreachable"  # the alert rule whose incidents are drawn behind the charts
 _SEVERITIES = ("open", "info", "repaired")

@@ -14,10 +14,10 @@ from ordersync_cli.cli.report_charts import OUTAGE, legend
 from ordersync_cli.cli.report_style import style_sheet
 from ordersync_cli.cli.report_table import Section, sections
 from ordersync_cli.cli.report_words import TARGETS, cut, figure, promise
-from ordersync_cli.services.report_series import Series, headline_of
+from ordersync_cli.services.report.series import Series, headline_of
 
 if TYPE_CHECKING:
-    from ordersync_cli.services.report import Report
+    from ordersync_cli.services.report.document import Report
 
 SIMULATED = "SIMULATED: the venue is a simulator; no real order, no real money."
 # the browser itself refuses whatever would leave this file

@@ -17,8 +17,8 @@ from ordersync_cli.errors import UsageError
 if TYPE_CHECKING:
     from ordersync_cli.cli.invocation import Invocation
     from ordersync_cli.services.ports.history import Reading, Scope
-    from ordersync_cli.services.report import Report
-    from ordersync_cli.services.report_series import Series
+    from ordersync_cli.services.report.document import Report
+    from ordersync_cli.services.report.series import Series
 
 
 BINARY = {"png", "pdf"}
@@ -96,7 +96,7 @@ def _content(run: Invocation, made: Report, reading: Reading, scope: Scope, wish
 
 
 def _series(reading: Reading, scope: Scope, made: Report) -> Series:
-    from ordersync_cli.services.report_series import series_of
+    from ordersync_cli.services.report.series import series_of
 
     limits = {mode: float(told["due_after_seconds"]) for mode, told in made.document["runs"].items()}
     return series_of(reading, scope, made.now, limits, made.document["generated_at"])

@@ -11,10 +11,10 @@ from ordersync_cli.cli.report_html import SIMULATED
 from ordersync_cli.cli.report_style import LIGHT, fixed_styles
 from ordersync_cli.cli.report_words import TARGETS, figure, promise
 from ordersync_cli.errors import SettingsError
-from ordersync_cli.services.report_series import Series, headline_of
+from ordersync_cli.services.report.series import Series, headline_of
 
 if TYPE_CHECKING:
-    from ordersync_cli.services.report import Report
+    from ordersync_cli.services.report.document import Report
 
 _MARGIN = 40
 _SCALE = 2.0

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from ordersync_cli.config import Settings
 from ordersync_cli.domain.decimals import canonical
-from ordersync_cli.services.report_window import ReportLimits
+from ordersync_cli.services.report.window import ReportLimits
 
 
 def report_limits(settings: Settings) -> ReportLimits:

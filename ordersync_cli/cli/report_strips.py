@@ -8,7 +8,7 @@ from datetime import datetime
 from ordersync_cli.cli import svg
 from ordersync_cli.cli.report_charts import across, moment, time_axis
 from ordersync_cli.cli.svg import BOTTOM, LEFT, RIGHT, TOP, WIDTH
-from ordersync_cli.services.report_series import SLOTS, STRIP, Series
+from ordersync_cli.services.report.series import SLOTS, STRIP, Series
 
 _ROW = 26
 _MOST_ROWS = 14

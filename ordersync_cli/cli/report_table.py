@@ -14,11 +14,11 @@ from ordersync_cli.cli.report_words import figure, promise, seconds_text, whole
 from ordersync_cli.cli.terminal import is_terminal
 from ordersync_cli.cli.text_charts import bars, sparkline
 from ordersync_cli.domain.histogram import coarse
-from ordersync_cli.services.report_series import headline_of
+from ordersync_cli.services.report.series import headline_of
 
 if TYPE_CHECKING:
-    from ordersync_cli.services.report import Report
-    from ordersync_cli.services.report_window import ReportLimits
+    from ordersync_cli.services.report.document import Report
+    from ordersync_cli.services.report.window import ReportLimits
 
 Row = tuple[object, ...]
 _MET = {True: "met", False: "MISSED", None: "nothing measured"}

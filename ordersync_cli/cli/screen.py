@@ -11,8 +11,8 @@ from rich.text import Text
 from ordersync_cli.cli.cells import age, clock_time, fit, number, since
 from ordersync_cli.cli.pending_rows import WIDE, Look, pending_lines
 from ordersync_cli.cli.trouble import words
-from ordersync_cli.services.board import Board, Completion, PassLine
-from ordersync_cli.services.messages import FeedState
+from ordersync_cli.services.ports.messages import FeedState
+from ordersync_cli.services.watch.board import Board, Completion, PassLine
 
 FEW = 6  # pending trades that leave room on a small screen to say all that is wrong
 TONES = {"bad": "bold red", "warn": "yellow", "info": "cyan", "good": "green"}

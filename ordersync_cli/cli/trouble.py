@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ordersync_cli.cli.cells import age, clock_time
-from ordersync_cli.services.board import Board
-from ordersync_cli.services.messages import FeedState
+from ordersync_cli.services.ports.messages import FeedState
+from ordersync_cli.services.watch.board import Board
 
 LOOP_STANDS_STILL = 3.0  # seconds without a new picture
 MARKET_PENDING = 10.0

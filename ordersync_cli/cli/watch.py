@@ -17,13 +17,13 @@ from ordersync_cli.cli.invocation import Invocation
 from ordersync_cli.cli.options import command, read_duration
 from ordersync_cli.cli.terminal import is_terminal
 from ordersync_cli.errors import CredentialsRefused, OrdersyncError, UnknownOrder
-from ordersync_cli.services.messages import StopAsked
+from ordersync_cli.services.ports.messages import StopAsked
 
 if TYPE_CHECKING:
     from ordersync_cli.cli.lines import LinesThread
-    from ordersync_cli.services.inbox import BoundedInbox
     from ordersync_cli.services.ports import Store
-    from ordersync_cli.services.watch_state import Audience, WatchPlan
+    from ordersync_cli.services.watch.inbox import BoundedInbox
+    from ordersync_cli.services.watch.watch_state import Audience, WatchPlan
 
 # Seconds for which a thread that draws or compares may keep the loop from the interpreter. A commit
 # needs it some fifteen times, and at Python's 5 ms each time a frame beside a busy thread took 38 ms
@@ -77,7 +77,7 @@ def watch(
 
     On a terminal a live dashboard, else (or with --json) one JSON object a line.
     """
-    from ordersync_cli.services.watch_state import WatchPlan
+    from ordersync_cli.services.watch.watch_state import WatchPlan
 
     if not once:
         run.require_named_venue("watch")
@@ -104,8 +104,8 @@ def watch(
 
 def _follow(run: Invocation, plan: WatchPlan) -> int:
     from ordersync_cli.cli.watch_parts import make_tracker
-    from ordersync_cli.services.inbox import BoundedInbox
-    from ordersync_cli.services.touching import StoreWatch
+    from ordersync_cli.services.watch.inbox import BoundedInbox
+    from ordersync_cli.services.watch.touching import StoreWatch
 
     wiring = run.wiring
     inbox = BoundedInbox()
@@ -172,7 +172,7 @@ def _lines_to() -> int:
 
 def _once(run: Invocation, only: frozenset[int] | None) -> int:
     """Look once by REST and print what is pending then."""
-    from ordersync_cli.services.look_once import look_once
+    from ordersync_cli.services.watch.look_once import look_once
 
     wiring = run.wiring
     look_once(wiring.store, wiring.venue, wiring.recorder, wiring.clock, only)

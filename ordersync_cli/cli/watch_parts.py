@@ -8,16 +8,16 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ordersync_cli.errors import LeaseLost
-from ordersync_cli.services.crew import Beside, DeliveryThread, DrivingCrew
-from ordersync_cli.services.passing import PassThread
-from ordersync_cli.services.poll import PollThreads
-from ordersync_cli.services.reconcile import Passes, Wish
-from ordersync_cli.services.track import Tracker
-from ordersync_cli.services.watch_state import Audience, Identity, WatchPlan, WatchState
+from ordersync_cli.services.reconcile.running import Passes, Wish
+from ordersync_cli.services.watch.crew import Beside, DeliveryThread, DrivingCrew
+from ordersync_cli.services.watch.passing import PassThread
+from ordersync_cli.services.watch.poll import PollThreads
+from ordersync_cli.services.watch.track import Tracker
+from ordersync_cli.services.watch.watch_state import Audience, Identity, WatchPlan, WatchState
 
 if TYPE_CHECKING:
     from ordersync_cli.bootstrap import Wiring
-    from ordersync_cli.services.inbox import BoundedInbox
+    from ordersync_cli.services.watch.inbox import BoundedInbox
 
 FIRST_LIGHT = 0.5  # seconds after the start: recovery is part of it
 FIRST_DEEP = 5.0

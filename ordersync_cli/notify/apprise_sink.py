@@ -6,7 +6,7 @@ import logging
 from urllib.parse import quote, urlsplit
 
 from ordersync_cli.notify.slack import alert_words
-from ordersync_cli.services.deliver import DeliveryFailed
+from ordersync_cli.services.alerts.deliver import DeliveryFailed
 from ordersync_cli.services.ports import Delivery
 
 _PAGERDUTY = "pagerduty"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from ordersync_cli.services.deliver import DeliveryFailed
+from ordersync_cli.services.alerts.deliver import DeliveryFailed
 
 if TYPE_CHECKING:
     import httpx

@@ -11,7 +11,7 @@ from ordersync_cli.notify.apprise_sink import AppriseSink
 from ordersync_cli.notify.log_sink import LogSink
 from ordersync_cli.notify.slack import Slack
 from ordersync_cli.notify.webhook import Webhook
-from ordersync_cli.services.deliver import NOTIFICATION, Sink
+from ordersync_cli.services.alerts.deliver import NOTIFICATION, Sink
 
 LOG = "log"
 _SLACK_HOSTS = frozenset({"hooks.slack.com", "hooks.slack-gov.com"})

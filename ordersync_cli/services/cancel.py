@@ -21,8 +21,8 @@ from ordersync_cli.errors import (
 )
 from ordersync_cli.services.find import trade_id_of
 from ordersync_cli.services.ports import CancelAnswer, Lane, Store, Venue
+from ordersync_cli.services.reconcile.wishes import MOST_AT_ONCE, answered, ask_for_cancels
 from ordersync_cli.services.record import Recorder
-from ordersync_cli.services.wishes import MOST_AT_ONCE, answered, ask_for_cancels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

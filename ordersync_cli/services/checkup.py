@@ -8,12 +8,12 @@ from datetime import datetime
 
 from ordersync_cli.clock import Clock
 from ordersync_cli.errors import OrdersyncError
-from ordersync_cli.services.alert import run_facts
-from ordersync_cli.services.alert_rules import overdue_by
-from ordersync_cli.services.feed_health import ANOTHER_USER
-from ordersync_cli.services.messages import FeedChanged, FeedState, HeartbeatSeen, Inbox
+from ordersync_cli.services.alerts.alert import run_facts
+from ordersync_cli.services.alerts.rules import overdue_by
+from ordersync_cli.services.alerts.situation import AlertLimits
 from ordersync_cli.services.ports import Feed, Lane, Store, Transaction, Venue, Watcher
-from ordersync_cli.services.situation import AlertLimits
+from ordersync_cli.services.ports.messages import FeedChanged, FeedState, HeartbeatSeen, Inbox
+from ordersync_cli.services.watch.feed_health import ANOTHER_USER
 
 OK, WARNING, FAILED = "ok", "warning", "failed"
 _WATCHER_ALIVE = 10.0  # seconds since its last beat

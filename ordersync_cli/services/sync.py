@@ -11,17 +11,17 @@ from ordersync_cli.domain.orders import OrderStatus, Source
 from ordersync_cli.domain.standing import derive
 from ordersync_cli.domain.view import TradeView
 from ordersync_cli.errors import OrderRefused, UnknownOrder, UnreadableAnswer
-from ordersync_cli.services.adoption import adopt_in
-from ordersync_cli.services.closing import close_pass
-from ordersync_cli.services.explain import explain_trade, standing_text
 from ordersync_cli.services.find import trade_id_of
-from ordersync_cli.services.light import LightPass
-from ordersync_cli.services.pass_report import Detail
 from ordersync_cli.services.ports import Lane, Store, TradeFilter, Venue
-from ordersync_cli.services.preparing import Means, prepare
-from ordersync_cli.services.pulse import Pulse
+from ordersync_cli.services.reconcile.adoption import adopt_in
+from ordersync_cli.services.reconcile.closing import close_pass
+from ordersync_cli.services.reconcile.explain import explain_trade, standing_text
+from ordersync_cli.services.reconcile.light import LightPass
+from ordersync_cli.services.reconcile.pass_report import Detail
+from ordersync_cli.services.reconcile.preparing import Means, prepare
+from ordersync_cli.services.reconcile.pulse import Pulse
+from ordersync_cli.services.reconcile.work import Work
 from ordersync_cli.services.record import Recorder
-from ordersync_cli.services.work import Work
 
 SYNC = "sync"
 

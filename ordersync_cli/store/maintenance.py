@@ -27,7 +27,7 @@ _PRUNED = {
     "watchers": "beat_at < ?",
     "measures": "at_us < ? AND NOT EXISTS (SELECT 1 FROM trades t WHERE t.id = measures.trade_id AND t.awaits_look)",
 }
-# what a pruned run had audited (services/audits.py names the note after its run)
+# what a pruned run had audited (services/reconcile/audits.py names the note after its run)
 _ORPHANED_AUDITS = (
     "DELETE FROM notes WHERE SUBSTR(name, 1, 6) = 'audit:' "
     "AND NOT EXISTS (SELECT 1 FROM runs WHERE 'audit:' || runs.run_id = notes.name)"

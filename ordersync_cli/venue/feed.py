@@ -11,7 +11,7 @@ from websockets.sync.client import ClientConnection
 
 from ordersync_cli.clock import Chance, Clock
 from ordersync_cli.errors import OrdersyncError
-from ordersync_cli.services.messages import FeedChanged, FeedState, Inbox, ThreadDied
+from ordersync_cli.services.ports.messages import FeedChanged, FeedState, Inbox, ThreadDied
 from ordersync_cli.venue.addresses import feed_address
 from ordersync_cli.venue.backoff import Backoff
 from ordersync_cli.venue.feed_session import Ended, EndKind, FeedSession, FeedTimings

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from ordersync_cli.services.messages import (
+from ordersync_cli.services.ports.messages import (
     FrameSeen,
     HeartbeatSeen,
     Message,

@@ -10,7 +10,7 @@ from enum import Enum
 from websockets.sync.client import ClientConnection
 
 from ordersync_cli.clock import Clock
-from ordersync_cli.services.messages import FeedChanged, FeedState, Inbox, Message
+from ordersync_cli.services.ports.messages import FeedChanged, FeedState, Inbox, Message
 from ordersync_cli.venue.feed_reader import FeedReader, Read, Receipt
 from ordersync_cli.venue.feed_socket import ROOT_FAILURES, end_of
 from ordersync_cli.venue.tokens import Signer

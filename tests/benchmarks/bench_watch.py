@@ -27,7 +27,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from ordersync_cli.domain.statistics import spread
-from ordersync_cli.services.intake import Committed, Intake
+from ordersync_cli.services.watch.intake import Committed, Intake
 from tests.support.live_watch import Books, LiveWatch
 from tests.support.patience import within
 

@@ -14,7 +14,7 @@ from ordersync_cli.domain.orders import OrderType, Source
 from ordersync_cli.services.ports import ClockOffset
 from ordersync_cli.services.ports.history import Scope
 from ordersync_cli.services.record import Recorder
-from ordersync_cli.services.report_latency import breakdown
+from ordersync_cli.services.report.latency import breakdown
 from ordersync_cli.store.measures import micros_of
 from tests.support.trade_samples import add, fill, fills_seen, intent, recorder, seen
 from tests.support.virtual_clock import START

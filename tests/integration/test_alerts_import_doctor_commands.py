@@ -14,7 +14,7 @@ import pytest
 from ordersync_cli.__main__ import main
 from ordersync_cli.cli import logs
 from ordersync_cli.clock import SystemChance, SystemClock
-from ordersync_cli.services.alert import Alerts, Cause, IncidentBook
+from ordersync_cli.services.alerts.alert import Alerts, Cause, IncidentBook
 from tests.support.listener import listening
 from tests.support.ready_store import ready_store
 

@@ -8,8 +8,8 @@ from contextlib import ExitStack
 import pytest
 
 from ordersync_cli.clock import SystemChance, SystemClock
-from ordersync_cli.services.alert import Alerts, Cause, IncidentBook
-from ordersync_cli.services.deliver import Deliverer
+from ordersync_cli.services.alerts.alert import Alerts, Cause, IncidentBook
+from ordersync_cli.services.alerts.deliver import Deliverer
 from ordersync_cli.store import open_store
 from ordersync_cli.store.upkeep import upgrade_location
 from ordersync_cli.store.urls import locate

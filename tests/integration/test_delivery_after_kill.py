@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ordersync_cli.notify.sinks import alert_sinks, notification_sinks
-from ordersync_cli.services.deliver import Deliverer
+from ordersync_cli.services.alerts.deliver import Deliverer
 from tests.support.listener import listening
 from tests.support.ready_store import ready_store
 from tests.support.virtual_clock import SeededChance, VirtualClock
@@ -22,9 +22,9 @@ import sys
 from ordersync_cli.clock import SystemChance, SystemClock
 from ordersync_cli.domain.trade import Alarm
 from ordersync_cli.notify.sinks import alert_sinks, notification_sinks
-from ordersync_cli.services.announce import Announcer
-from ordersync_cli.services.deliver import Deliverer
-from ordersync_cli.services.incidents import IncidentBook
+from ordersync_cli.services.alerts.announce import Announcer
+from ordersync_cli.services.alerts.deliver import Deliverer
+from ordersync_cli.services.alerts.incidents import IncidentBook
 from ordersync_cli.services.ports import TradeEvent
 from ordersync_cli.store import open_store
 

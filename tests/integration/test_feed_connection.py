@@ -19,8 +19,7 @@ import pytest
 import trustme
 
 from ordersync_cli.clock import SystemChance, SystemClock
-from ordersync_cli.services.inbox import BoundedInbox
-from ordersync_cli.services.messages import (
+from ordersync_cli.services.ports.messages import (
     FeedChanged,
     FeedState,
     FrameSeen,
@@ -31,6 +30,7 @@ from ordersync_cli.services.messages import (
     SequenceGap,
     SnapshotEnded,
 )
+from ordersync_cli.services.watch.inbox import BoundedInbox
 from ordersync_cli.venue import key_source
 from ordersync_cli.venue.feed import UserFeed
 from ordersync_cli.venue.feed_session import FeedTimings

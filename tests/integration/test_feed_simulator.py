@@ -14,8 +14,8 @@ import pytest
 from ordersync_cli.clock import SystemChance, SystemClock
 from ordersync_cli.domain.observations import AnswerKind, OrderSeen
 from ordersync_cli.domain.orders import OrderRequest, OrderType, Side, TimeInForce
-from ordersync_cli.services.messages import FeedChanged, FeedState, FrameSeen, Message, SequenceGap, SnapshotEnded
 from ordersync_cli.services.ports import Lane
+from ordersync_cli.services.ports.messages import FeedChanged, FeedState, FrameSeen, Message, SequenceGap, SnapshotEnded
 from ordersync_cli.simulator.server import SimulatorServer
 from ordersync_cli.venue import open_feed
 from ordersync_cli.venue.feed_session import FeedTimings

@@ -15,7 +15,7 @@ from ordersync_cli.domain.break_kinds import BreakKind
 from ordersync_cli.domain.observations import AbsenceProven
 from ordersync_cli.domain.orders import Side, Source
 from ordersync_cli.errors import LeaseHeld
-from ordersync_cli.services.reconcile import Passes
+from ordersync_cli.services.reconcile.running import Passes
 from ordersync_cli.services.record import Recorder
 from ordersync_cli.services.sync import Syncing
 from tests.support.pass_world import World

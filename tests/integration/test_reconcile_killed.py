@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 
 from ordersync_cli.clock import SystemClock
-from ordersync_cli.services.announce import Announcer
-from ordersync_cli.services.deep import FILLS, ORDERS
-from ordersync_cli.services.incidents import IncidentBook
+from ordersync_cli.services.alerts.announce import Announcer
+from ordersync_cli.services.alerts.incidents import IncidentBook
 from ordersync_cli.services.ports import Lease
+from ordersync_cli.services.reconcile.deep import FILLS, ORDERS
 from ordersync_cli.services.record import Recorder, is_news
 from ordersync_cli.store.maintenance import upgrade
 from ordersync_cli.store.postgres import PostgresDatabase

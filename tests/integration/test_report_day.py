@@ -12,13 +12,13 @@ import pytest
 from ordersync_cli.cli.report_charts import latency_chart
 from ordersync_cli.cli.report_html import page
 from ordersync_cli.cli.svg import LEFT, RIGHT, WIDTH
+from ordersync_cli.services.alerts.situation import AlertLimits
 from ordersync_cli.services.ports import Run
 from ordersync_cli.services.ports.history import Scope
-from ordersync_cli.services.report import Reporting
-from ordersync_cli.services.report_runs import RunExpectations
-from ordersync_cli.services.report_series import series_of
-from ordersync_cli.services.report_window import ReportLimits
-from ordersync_cli.services.situation import AlertLimits
+from ordersync_cli.services.report.document import Reporting
+from ordersync_cli.services.report.runs import RunExpectations
+from ordersync_cli.services.report.series import series_of
+from ordersync_cli.services.report.window import ReportLimits
 from tests.support.trading_day import OPENED, TradingDay, trading_day
 from tests.support.virtual_clock import VirtualClock
 

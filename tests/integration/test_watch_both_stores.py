@@ -14,7 +14,7 @@ import pytest
 from ordersync_cli.domain.orders import Source
 from ordersync_cli.errors import LeaseHeld
 from ordersync_cli.services.ports import Lane, Venue
-from ordersync_cli.services.reconcile import Passes
+from ordersync_cli.services.reconcile.running import Passes
 from ordersync_cli.simulator.server import SimulatorServer
 from ordersync_cli.venue import key_source, open_venue
 from tests.support.live_watch import Books, LiveWatch, live_watch

@@ -200,7 +200,7 @@ WATCHING = (
         rule="heartbeats alone do not make a feed live",
         edits=(
             Edit(
-                SERVICES + "completeness.py",
+                SERVICES + "watch/completeness.py",
                 "        self.misses += len(late)\n        return late",
                 "        return []",
             ),
@@ -211,7 +211,11 @@ WATCHING = (
         name="no-look-after-reconnect",
         rule="what ended or was created during a gap is asked for after the connect",
         edits=(
-            Edit(SERVICES + "hearing.py", "    if state.followed_up:\n", "    if state.followed_up or state.plan:\n"),
+            Edit(
+                SERVICES + "watch/hearing.py",
+                "    if state.followed_up:\n",
+                "    if state.followed_up or state.plan:\n",
+            ),
         ),
         test=f"{TRACK}::test_T21_orders_that_ended_while_the_feed_was_away_are_fetched_by_id_after_the_connect",
     ),
@@ -232,7 +236,7 @@ WATCHING = (
         rule="only the driver connects and asks",
         edits=(
             Edit(
-                SERVICES + "track.py",
+                SERVICES + "watch/track.py",
                 "            if state.seat.turn(mono):\n",
                 "            state.crew.drive(self._inbox)\n            if state.seat.turn(mono):\n",
             ),

@@ -9,7 +9,7 @@ from typing import Any
 
 from ordersync_cli.domain.orders import OrderRequest, OrderType, Side, TimeInForce
 from ordersync_cli.services.intent import Wanted
-from ordersync_cli.services.watch_state import WatchPlan
+from ordersync_cli.services.watch.watch_state import WatchPlan
 from tests.simulation.auditor import Broken
 from tests.simulation.host import Program
 from tests.simulation.kernel import Killed

@@ -12,19 +12,19 @@ from typing import Any
 
 from ordersync_cli.cli.watch_parts import make_tracker
 from ordersync_cli.config import Settings, load_settings
-from ordersync_cli.services.alert import Alerts, IncidentBook
-from ordersync_cli.services.announce import Announcer
-from ordersync_cli.services.board import Board
+from ordersync_cli.services.alerts.alert import Alerts, IncidentBook
+from ordersync_cli.services.alerts.announce import Announcer
+from ordersync_cli.services.alerts.deliver import Deliverer, DeliveryFailed
 from ordersync_cli.services.cancel import Cancelling
-from ordersync_cli.services.deliver import Deliverer, DeliveryFailed
-from ordersync_cli.services.inbox import BoundedInbox
 from ordersync_cli.services.place import Placing
 from ordersync_cli.services.ports import Delivery
-from ordersync_cli.services.reconcile import Passes
+from ordersync_cli.services.reconcile.running import Passes
 from ordersync_cli.services.record import Recorder
 from ordersync_cli.services.sync import Syncing
-from ordersync_cli.services.touching import StoreWatch
-from ordersync_cli.services.watch_state import WatchPlan
+from ordersync_cli.services.watch.board import Board
+from ordersync_cli.services.watch.inbox import BoundedInbox
+from ordersync_cli.services.watch.touching import StoreWatch
+from ordersync_cli.services.watch.watch_state import WatchPlan
 from ordersync_cli.store.trade_store import TradeStore
 from ordersync_cli.venue import open_venue
 from ordersync_cli.venue.feed_session import FeedTimings

@@ -8,7 +8,7 @@ from typing import Any
 from ordersync_cli.errors import OrdersyncError
 from ordersync_cli.services.freeze import freeze, unfreeze
 from ordersync_cli.services.intent import Wanted
-from ordersync_cli.services.watch_state import WatchPlan
+from ordersync_cli.services.watch.watch_state import WatchPlan
 from tests.simulation.auditor import Broken
 from tests.simulation.channel import Air
 from tests.simulation.exchange import START

@@ -13,7 +13,7 @@ import pytest
 
 from ordersync_cli.domain.orders import Status
 from ordersync_cli.errors import UnreadableAnswer, VenueUnavailable
-from ordersync_cli.services.messages import MessageUnreadable, SequenceGap
+from ordersync_cli.services.ports.messages import MessageUnreadable, SequenceGap
 from tests.support.watch_world import One, WatchWorld, watch_world
 
 HOUR = 3600.0

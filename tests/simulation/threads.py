@@ -13,7 +13,8 @@ import stamina._core
 import tenacity
 import tenacity.nap
 
-from ordersync_cli.services import crew, inbox, passing, poll, pulse, touching
+from ordersync_cli.services.reconcile import pulse
+from ordersync_cli.services.watch import crew, inbox, passing, poll, touching
 from ordersync_cli.venue import caller, feed
 from tests.simulation.kernel import Actor, Kernel
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from ordersync_cli.errors import CredentialsRefused, OrdersyncError, StoreError
-from ordersync_cli.services.messages import StopAsked
-from ordersync_cli.services.watch_state import WatchPlan
+from ordersync_cli.services.ports.messages import StopAsked
+from ordersync_cli.services.watch.watch_state import WatchPlan
 from ordersync_cli.simulator.desk import Behaviour
 from ordersync_cli.simulator.requests import Call
 from ordersync_cli.venue import transport

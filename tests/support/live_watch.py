@@ -14,17 +14,17 @@ from ordersync_cli.domain.observations import AnswerKind, PlaceAnswer
 from ordersync_cli.domain.orders import OrderRequest, OrderType, Side, Source, TimeInForce
 from ordersync_cli.domain.trade import Trade
 from ordersync_cli.domain.view import TradeView
-from ordersync_cli.services.alert import Alerts, IncidentBook
-from ordersync_cli.services.announce import Announcer
-from ordersync_cli.services.crew import DrivingCrew
-from ordersync_cli.services.inbox import BoundedInbox
-from ordersync_cli.services.messages import StopAsked
-from ordersync_cli.services.poll import PollThreads
+from ordersync_cli.services.alerts.alert import Alerts, IncidentBook
+from ordersync_cli.services.alerts.announce import Announcer
 from ordersync_cli.services.ports import Feed, Store, TradeFilter, Venue
+from ordersync_cli.services.ports.messages import StopAsked
 from ordersync_cli.services.record import Recorder
-from ordersync_cli.services.touching import StoreWatch
-from ordersync_cli.services.track import Tracker
-from ordersync_cli.services.watch_state import Identity, WatchPlan, WatchState
+from ordersync_cli.services.watch.crew import DrivingCrew
+from ordersync_cli.services.watch.inbox import BoundedInbox
+from ordersync_cli.services.watch.poll import PollThreads
+from ordersync_cli.services.watch.touching import StoreWatch
+from ordersync_cli.services.watch.track import Tracker
+from ordersync_cli.services.watch.watch_state import Identity, WatchPlan, WatchState
 from ordersync_cli.simulator.server import SimulatorServer
 from ordersync_cli.store import open_store
 from ordersync_cli.venue import key_source, open_feed, open_venue

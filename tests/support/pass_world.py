@@ -13,9 +13,9 @@ from ordersync_cli.domain.observations import AnswerKind, Channel, FillsSeen, Or
 from ordersync_cli.domain.orders import OrderRequest, OrderType, Origin, Side, Source
 from ordersync_cli.domain.trade import Alarm, Trade, VenueOrder
 from ordersync_cli.domain.view import TradeView
-from ordersync_cli.services.pass_report import PassReport
 from ordersync_cli.services.ports import Store, TradeEvent, TradeFilter, Transaction
-from ordersync_cli.services.reconcile import Passes, Wish
+from ordersync_cli.services.reconcile.pass_report import PassReport
+from ordersync_cli.services.reconcile.running import Passes, Wish
 from ordersync_cli.services.record import Recorder
 from ordersync_cli.store import open_store
 from tests.support.fake_venue import FakeVenue

@@ -17,8 +17,8 @@ from pathlib import Path
 from ordersync_cli.domain.observations import AnswerKind, FillsSeen, PlaceAnswer
 from ordersync_cli.domain.orders import OrderRequest, OrderType, Side, Source
 from ordersync_cli.domain.trade import Trade
-from ordersync_cli.services.audits import Audit, save_audit
 from ordersync_cli.services.ports import Incident, Run, StoredBreak
+from ordersync_cli.services.reconcile.audits import Audit, save_audit
 from ordersync_cli.services.record import Recorder
 from ordersync_cli.store.trade_store import TradeStore
 from ordersync_cli.venue.venue_clock import Stamp

@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from ordersync_cli.clock import Chance, Clock, SystemChance, SystemClock
-from ordersync_cli.services.messages import Message
 from ordersync_cli.services.ports import Lane
+from ordersync_cli.services.ports.messages import Message
 from ordersync_cli.venue import key_source, open_venue
 from ordersync_cli.venue.rest import RestVenue, Tuning
 from ordersync_cli.venue.retries import Retries

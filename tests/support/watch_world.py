@@ -16,11 +16,10 @@ from ordersync_cli.domain.observations import AnswerKind, Channel, OrderSeen, Pl
 from ordersync_cli.domain.orders import OrderRequest, OrderType, Side, Source, TimeInForce
 from ordersync_cli.domain.trade import Trade
 from ordersync_cli.domain.view import TradeView
-from ordersync_cli.services.alert import Alerts, IncidentBook
-from ordersync_cli.services.announce import Announcer
-from ordersync_cli.services.board import Board
-from ordersync_cli.services.looks import Looker
-from ordersync_cli.services.messages import (
+from ordersync_cli.services.alerts.alert import Alerts, IncidentBook
+from ordersync_cli.services.alerts.announce import Announcer
+from ordersync_cli.services.ports import ClockOffset, Lane, Store, TradeFilter
+from ordersync_cli.services.ports.messages import (
     FeedChanged,
     FeedState,
     FrameSeen,
@@ -30,11 +29,12 @@ from ordersync_cli.services.messages import (
     SnapshotEnded,
     StoreTouched,
 )
-from ordersync_cli.services.poll import Ask, answer
-from ordersync_cli.services.ports import ClockOffset, Lane, Store, TradeFilter
+from ordersync_cli.services.reconcile.looks import Looker
 from ordersync_cli.services.record import Recorder
-from ordersync_cli.services.track import Tracker
-from ordersync_cli.services.watch_state import Identity, WatchPlan, WatchState
+from ordersync_cli.services.watch.board import Board
+from ordersync_cli.services.watch.poll import Ask, answer
+from ordersync_cli.services.watch.track import Tracker
+from ordersync_cli.services.watch.watch_state import Identity, WatchPlan, WatchState
 from ordersync_cli.store import open_store
 from tests.support.fake_venue import FakeOrder, FakeVenue
 from tests.support.virtual_clock import SeededChance, VirtualClock

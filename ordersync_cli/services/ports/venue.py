@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from ordersync_cli.domain.observations import OrderSeen, PlaceAnswer
     from ordersync_cli.domain.orders import OrderRequest, Product
-    from ordersync_cli.services.messages import Inbox
     from ordersync_cli.services.ports.account import Balance, CancelAnswer, KeyPermissions, Preview
     from ordersync_cli.services.ports.answers import ClockOffset, FillPage, Lane, OrderPage, SignedOrder
+    from ordersync_cli.services.ports.messages import Inbox
 
 
 class Budget(Protocol):

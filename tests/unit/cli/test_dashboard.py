@@ -13,9 +13,9 @@ from ordersync_cli.cli.pending_rows import Look
 from ordersync_cli.cli.screen import draw
 from ordersync_cli.cli.trouble import words
 from ordersync_cli.domain.view import TradeView
-from ordersync_cli.services.board import Board, Completion, PassLine, Row, Targets
-from ordersync_cli.services.messages import FeedState
 from ordersync_cli.services.ports import Incident
+from ordersync_cli.services.ports.messages import FeedState
+from ordersync_cli.services.watch.board import Board, Completion, PassLine, Row, Targets
 
 NOW = datetime(2026, 3, 1, 3, 0, 0, tzinfo=UTC)
 

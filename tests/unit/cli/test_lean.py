@@ -22,8 +22,8 @@ print(*sys.modules)
 """
 HEAVY = {"pydantic", "rich", "httpx", "alembic", "sqlalchemy", "sqlmodel", "websockets", "stamina"}
 NOT_OURS = {
-    "ordersync_cli.services.messages",
-    "ordersync_cli.services.incidents",
+    "ordersync_cli.services.ports.messages",
+    "ordersync_cli.services.alerts.incidents",
     "ordersync_cli.services.ports.pass_rows",
     "ordersync_cli.services.ports.account",
     "ordersync_cli.store.findings",

@@ -10,7 +10,7 @@ import pytest
 from ordersync_cli.errors import SettingsError
 from ordersync_cli.notify.apprise_sink import AppriseSink
 from ordersync_cli.notify.sinks import alert_sinks, notification_sinks
-from ordersync_cli.services.deliver import DeliveryFailed
+from ordersync_cli.services.alerts.deliver import DeliveryFailed
 from ordersync_cli.services.ports import Delivery
 from tests.support.listener import listening
 

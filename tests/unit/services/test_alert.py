@@ -10,11 +10,11 @@ import pytest
 
 from ordersync_cli.domain.trade import Alarm
 from ordersync_cli.notify.sinks import alert_sinks
-from ordersync_cli.services.alert import AlertLimits, Alerts, Cause, IncidentBook, Situation
-from ordersync_cli.services.announce import Announcer
-from ordersync_cli.services.deliver import Deliverer
+from ordersync_cli.services.alerts.alert import AlertLimits, Alerts, Cause, IncidentBook, Situation
+from ordersync_cli.services.alerts.announce import Announcer
+from ordersync_cli.services.alerts.deliver import Deliverer
+from ordersync_cli.services.alerts.situation import RULES
 from ordersync_cli.services.ports import Run, StoredBreak
-from ordersync_cli.services.situation import RULES
 from tests.support.listener import listening
 from tests.support.ready_store import ready_store
 from tests.support.virtual_clock import SeededChance, VirtualClock

@@ -4,9 +4,9 @@ from datetime import UTC, datetime, time, timedelta
 import pytest
 
 from ordersync_cli.domain.view import TradeView
-from ordersync_cli.services.alert_rules import causes, grouped, is_quiet
+from ordersync_cli.services.alerts.rules import causes, grouped, is_quiet
+from ordersync_cli.services.alerts.situation import RULES, SEVERITY, AlertLimits, Cause, Situation, StoreFacts
 from ordersync_cli.services.ports import Run, StoredBreak
-from ordersync_cli.services.situation import RULES, SEVERITY, AlertLimits, Cause, Situation, StoreFacts
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LIMITS = AlertLimits()

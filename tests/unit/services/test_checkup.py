@@ -7,12 +7,12 @@ import pytest
 
 from ordersync_cli.errors import CredentialsRefused, VenueUnavailable
 from ordersync_cli.services import checkup
+from ordersync_cli.services.alerts.situation import AlertLimits
 from ordersync_cli.services.checkup import FAILED, OK, WARNING, Check
-from ordersync_cli.services.feed_health import ANOTHER_USER
-from ordersync_cli.services.inbox import BoundedInbox
-from ordersync_cli.services.messages import FeedChanged, FeedState, HeartbeatSeen
 from ordersync_cli.services.ports import ClockOffset, KeyPermissions, Run, Watcher
-from ordersync_cli.services.situation import AlertLimits
+from ordersync_cli.services.ports.messages import FeedChanged, FeedState, HeartbeatSeen
+from ordersync_cli.services.watch.feed_health import ANOTHER_USER
+from ordersync_cli.services.watch.inbox import BoundedInbox
 from tests.support.ready_store import ready_store
 from tests.support.virtual_clock import SeededChance, VirtualClock
 

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from ordersync_cli.services.deliver import OUTBOX_LEASE, Deliverer, DeliveryFailed
+from ordersync_cli.services.alerts.deliver import OUTBOX_LEASE, Deliverer, DeliveryFailed
 from tests.support.ready_store import ready_store
 from tests.support.virtual_clock import SeededChance, VirtualClock
 

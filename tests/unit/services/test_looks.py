@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ordersync_cli.errors import UnreadableAnswer, VenueUnavailable
-from ordersync_cli.services.looks import Looker
 from ordersync_cli.services.ports import Lane
+from ordersync_cli.services.reconcile.looks import Looker
 from tests.support.fake_venue import FakeVenue
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from ordersync_cli.errors import LeaseLost
 from ordersync_cli.services.ports import Lease
-from ordersync_cli.services.pulse import STEP_AT_MOST, PassStopped, Pulse, TimeIsOver
+from ordersync_cli.services.reconcile.pulse import STEP_AT_MOST, PassStopped, Pulse, TimeIsOver
 from tests.support.virtual_clock import VirtualClock
 
 HELD = Lease(name="light", holder="me", token=1)

@@ -10,12 +10,12 @@ import pytest
 
 from ordersync_cli.domain.orders import OrderType, Origin
 from ordersync_cli.errors import PlacingFrozen, VenueUnavailable
-from ordersync_cli.services.acceptance import accept_break
-from ordersync_cli.services.audits import audits_of
-from ordersync_cli.services.deep import FILLS, ORDERS
 from ordersync_cli.services.freeze import refuse_when_frozen
 from ordersync_cli.services.ports import Balance
-from ordersync_cli.services.reconcile import Wish
+from ordersync_cli.services.reconcile.acceptance import accept_break
+from ordersync_cli.services.reconcile.audits import audits_of
+from ordersync_cli.services.reconcile.deep import FILLS, ORDERS
+from ordersync_cli.services.reconcile.running import Wish
 from tests.support.pass_world import DRY, World
 
 ADOPT = Wish(adopt=True)

@@ -13,8 +13,8 @@ import pytest
 from ordersync_cli.domain.observations import AnswerKind, Edit, PlaceAnswer
 from ordersync_cli.domain.orders import OrderType, Source
 from ordersync_cli.errors import OrderRefused, StoreError
-from ordersync_cli.services.deep import ORDERS
 from ordersync_cli.services.ports import Store, Transaction
+from ordersync_cli.services.reconcile.deep import ORDERS
 from ordersync_cli.services.sync import Syncing
 from tests.support.pass_world import DRY, World
 

@@ -20,8 +20,8 @@ from ordersync_cli.errors import (
     UnreadableAnswer,
     VenueUnavailable,
 )
-from ordersync_cli.services.pulse import PassStopped, TimeIsOver
-from ordersync_cli.services.reconcile import Outage, Wish
+from ordersync_cli.services.reconcile.pulse import PassStopped, TimeIsOver
+from ordersync_cli.services.reconcile.running import Outage, Wish
 from tests.support.pass_world import DRY, World
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ordersync_cli.services.messages import SequenceGap, StopAsked
 from ordersync_cli.services.ports import Lane
+from ordersync_cli.services.ports.messages import SequenceGap, StopAsked
 from tests.support.watch_world import WatchWorld, watch_world
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from ordersync_cli.errors import StoreError
-from ordersync_cli.services.event_tail import EventTail
-from ordersync_cli.services.store_patience import STORE_PATIENCE
+from ordersync_cli.services.watch.event_tail import EventTail
+from ordersync_cli.services.watch.store_patience import STORE_PATIENCE
 from tests.support.watch_world import One, WatchWorld, watch_world
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ordersync_cli.services.messages import (
+from ordersync_cli.services.ports.messages import (
     FrameSeen,
     HeartbeatSeen,
     MessageUnreadable,

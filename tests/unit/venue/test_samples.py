@@ -14,7 +14,7 @@ import pytest
 from ordersync_cli.domain.observations import AnswerKind
 from ordersync_cli.domain.orders import OrderRequest, OrderType, Side, StopDirection, TimeInForce
 from ordersync_cli.errors import SettingsError
-from ordersync_cli.services.messages import FrameSeen, HeartbeatSeen, MessageUnreadable
+from ordersync_cli.services.ports.messages import FrameSeen, HeartbeatSeen, MessageUnreadable
 from ordersync_cli.venue import wire_account, wire_answers
 from ordersync_cli.venue.credentials import KeyFile
 from ordersync_cli.venue.feed_reader import FeedReader, Receipt

@@ -1,0 +1,61 @@
+"""Remembers ended orders that REST goes on showing as not ended; they are asked for again.
+
+A terminal word never reopens. But a look-up that says otherwise a minute after the end, three
+times, is a contradiction that a person must see, and the order is followed as if pending.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from ordersync_cli.domain.breaks import CONTRADICTIONS, contradicts_end
+from ordersync_cli.domain.observations import OrderSeen
+from ordersync_cli.domain.trade import Change
+from ordersync_cli.domain.words import is_terminal
+from ordersync_cli.services.ports import Store
+from ordersync_cli.services.reconcile.pass_report import Found
+from ordersync_cli.services.reconcile.work import Work
+
+_NOTE = "contradicted"
+
+
+def contradicted(store: Store) -> dict[str, int]:
+    """Count, by order, the looks that called it alive after its end."""
+    with store.read() as transaction:
+        counts: dict[str, int] = json.loads(transaction.notes.get(_NOTE) or "{}")
+    return counts
+
+
+def note_contradictions(work: Work, orders: Iterable[OrderSeen], changes: Iterable[Change]) -> None:
+    """Count looks that contradict a stored end, forget those that confirm it, name the third."""
+    counts = dict(work.contradicted)
+    seen = {o.order_id: o for o in orders}
+    found: list[Found] = []
+    for order_id in [k for k in counts if k in seen and is_terminal(seen[k].word)]:
+        del counts[order_id]
+    for change in changes:
+        order = seen.get(change.was.order_id or "")
+        if order is None or not contradicts_end(change.before, order):
+            continue
+        counts[order.order_id] = counts.get(order.order_id, 0) + 1
+        if counts[order.order_id] >= CONTRADICTIONS:
+            found.append(_found(order, change, counts[order.order_id]))
+    if counts != work.contradicted:
+        work.contradicted = counts
+        with work.store.write() as transaction:
+            transaction.notes.set(_NOTE, json.dumps(counts, sort_keys=True) if counts else None)
+    work.report(found)
+
+
+def _found(order: OrderSeen, change: Change, looks: int) -> Found:
+    return Found(
+        kind="status",
+        severity="open",
+        key=order.order_id,
+        order_id=order.order_id,
+        trade_id=change.after.trade_id,
+        stored=str(change.was.venue_status),
+        venue=f"{order.word}, in {looks} looks after its end",
+        age_seconds=0.0,
+    )

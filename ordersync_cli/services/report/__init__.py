@@ -1,0 +1,1 @@
+"""Prove it: what the store can show of a window."""

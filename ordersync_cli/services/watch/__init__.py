@@ -1,0 +1,1 @@
+"""Follow every pending trade: the loop behind `watch`, its threads, and what it decides."""
