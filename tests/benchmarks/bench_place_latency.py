@@ -42,6 +42,9 @@ class Timed:
         self._recorder = recorder
         self.committed: dict[str, float] = {}
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._recorder, name)
+
     def about(self, trade_id: int, observations: Iterable[Any], *, source: Source) -> Recorded:
         recorded = self._recorder.about(trade_id, observations, source=source)
         at = time.time()
