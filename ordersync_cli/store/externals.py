@@ -41,8 +41,12 @@ class Externals:
         return external_of(self._sql, [order_id]).get(order_id)
 
     def list(self, limit: int = 1000) -> list[VenueOrder]:
-        """List external orders, the last seen first."""
-        text = "SELECT order_id FROM venue_orders WHERE trade_id IS NULL ORDER BY updated_at DESC, order_id LIMIT ?"
+        """List external orders, the last seen first; not one that a trade claimed while it was written down here."""
+        text = (
+            "SELECT order_id FROM venue_orders v WHERE trade_id IS NULL AND NOT EXISTS (SELECT 1 FROM venue_orders c "
+            "WHERE c.order_id = v.order_id AND c.trade_id IS NOT NULL AND NOT c.mismatch) "
+            "ORDER BY updated_at DESC, order_id LIMIT ?"
+        )
         wanted = [order_id for (order_id,) in self._sql.rows(text, (limit,))]
         found = external_of(self._sql, wanted)
         return [found[order_id] for order_id in wanted]

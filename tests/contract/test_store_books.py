@@ -10,8 +10,10 @@ import pytest
 
 from ordersync_cli.domain.observations import FillsSeen
 from ordersync_cli.domain.orders import Origin, Source
+from ordersync_cli.domain.trade import VenueOrder
 from ordersync_cli.errors import LeaseLost, SettingsError
 from ordersync_cli.services.ports import Incident, Run, StoredBreak, TradeFilter, Watcher
+from ordersync_cli.store.registers import put_external
 from tests.support.trade_samples import add, fill, fills_seen, intent, recorder, seen
 from tests.support.virtual_clock import START
 
@@ -338,6 +340,17 @@ def test_fills_of_an_order_that_a_trade_claimed_meanwhile_count_for_the_trade(st
         transaction.external.save([seen("o-1", "OPEN")], now=START)
         assert transaction.external.list() == []
         assert [f.entry_id for f in transaction.trades.load([trade_id])[trade_id].orders[0].fills] == ["e-1"]
+
+
+def test_a_row_that_a_race_left_beside_a_claim_is_no_external_order(store) -> None:
+    """On Postgres who sees an order may write it down just after another process claimed it."""
+    add(store, intent())
+    recorder(store).seen([seen("o-1")], source=Source.POLL)
+    with store.transaction() as sql:
+        put_external(sql, [VenueOrder(order_id="o-1"), VenueOrder(order_id="x-1")], START)
+
+    with store.read() as transaction:
+        assert [order.order_id for order in transaction.external.list()] == ["x-1"]
 
 
 def test_a_later_booking_of_an_entry_replaces_the_earlier_one(store) -> None:

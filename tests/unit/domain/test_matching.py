@@ -17,11 +17,27 @@ from ordersync_cli.domain.matching import (
     same_product,
     still_matching,
 )
+from ordersync_cli.domain.merge import join_order
 from ordersync_cli.domain.observations import Edit
 from ordersync_cli.domain.orders import OrderType, Origin, Side
+from ordersync_cli.domain.registers import external_sight
 from ordersync_cli.domain.standing import derive
 from ordersync_cli.domain.trade import VenueOrder
-from tests.unit.domain.builders import ORDER, D, after, answer, figures, frame, intent, limit, look, market, s
+from tests.unit.domain.builders import (
+    ORDER,
+    D,
+    after,
+    answer,
+    figures,
+    fill,
+    frame,
+    intent,
+    limit,
+    listing,
+    look,
+    market,
+    s,
+)
 
 EDITED = Edit(accepted_at=s(3), size=D(1), price=D(9))
 
@@ -193,3 +209,14 @@ def test_matching_goes_on_for_seven_days() -> None:
     assert still_matching(None, s(0))
     assert still_matching(s(0), s(0) + timedelta(days=7))
     assert not still_matching(s(0), s(1) + timedelta(days=7))
+
+
+def test_an_order_that_nobody_claims_is_compared_with_nothing() -> None:
+    seen = external_sight(look("OPEN", 2, figures("0.4"), client_order_id="theirs", product_id="ETH-EUR"), s(2))
+    fills = external_sight(listing(fill("e-1", "0.4"), at=3), s(3))
+
+    both = join_order(seen, fills)
+    assert (both.order_id, both.client_order_id, both.product_id) == (ORDER, "theirs", "ETH-EUR")
+    assert not any((both.matched, both.mismatch, both.terms_differ, both.frame_differs, both.accepted))
+    assert [f.entry_id for f in both.fills] == ["e-1"]
+    assert both == join_order(fills, seen)
