@@ -58,6 +58,15 @@ def differences(change: Change) -> tuple[Difference, ...]:
     return tuple(found)
 
 
+def edited_to(change: Change) -> str | None:
+    """Tell the size and price in force where the order was edited at the venue: followed, and no break (trap T12)."""
+    was, now = change.was, change.now
+    if was.order_id is None or (was.base_size, was.limit_price) == (now.base_size, now.limit_price):
+        return None
+    size, price = (format(value, "f") for value in (now.base_size or ZERO, now.limit_price or ZERO))
+    return f"{size} at {price}"
+
+
 def _shrunk(change: Change) -> list[Difference]:
     """Name figures that the venue now shows smaller after the end, and that no reading of the fills explains.
 

@@ -56,13 +56,15 @@ class Detail:
     venue_status: str | None
     filled_size: Decimal | None
     explanation: tuple[str, ...]
+    edited_to: str | None = None  # size and price, where the order was edited at the venue
 
     def line(self) -> str:
         """Say it in one line, with the order's id and its new status."""
         moved = self.new_status if self.old_status == self.new_status else f"{self.old_status} → {self.new_status}"
         filled = "" if self.filled_size is None else f", filled {self.filled_size:f}"
+        edited = "" if self.edited_to is None else f", edited to {self.edited_to}"
         row = f" trade {self.trade_id}" if self.trade_id > 0 else ""  # a dry run cannot know a new row's id
-        return f"{self.key} {moved} ({self.new_order_status}{filled}){row}"
+        return f"{self.key} {moved} ({self.new_order_status}{filled}{edited}){row}"
 
     def json(self) -> dict[str, Any]:
         """Give the contract's keys, values still typed."""
@@ -74,6 +76,7 @@ class Detail:
             "new_order_status": self.new_order_status,
             "venue_status": self.venue_status,
             "filled_size": self.filled_size,
+            "edited_to": self.edited_to,
             "explanation": list(self.explanation),
         }
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from ordersync_cli.domain.orders import Status
 from ordersync_cli.domain.trade import Change
 from ordersync_cli.services.ports import StoredBreak, Transaction
-from ordersync_cli.services.reconcile.differences import Difference, differences
+from ordersync_cli.services.reconcile.differences import Difference, differences, edited_to
 from ordersync_cli.services.reconcile.drift import Drift
 from ordersync_cli.services.reconcile.explain import explain_change
 from ordersync_cli.services.reconcile.pass_report import Detail, Found
@@ -40,12 +40,14 @@ class Tally:
         for change in recorded.changes:
             self.fills_added += len(change.fills_added)
             different = differences(change)
-            if not different:
+            edited = edited_to(change)
+            if not different and edited is None:
                 continue
             trade_id = change.after.trade_id
             assert trade_id is not None
-            self._drift(trade_id, change, different, at)
-            self._detail(trade_id, change)
+            if different:
+                self._drift(trade_id, change, different, at)
+            self._detail(trade_id, change, edited)
             for difference in different:
                 found = self._keep(self._of(change, difference, at))
                 if found.severity == "repaired":
@@ -81,7 +83,7 @@ class Tally:
         self.found[(found.kind, found.key)] = found
         return found
 
-    def _detail(self, trade_id: int, change: Change) -> None:
+    def _detail(self, trade_id: int, change: Change, edited: str | None) -> None:
         now = change.now
         key = now.order_id or change.after.request.client_order_id or f"trade-{trade_id}"
         first = self.details.get(trade_id)
@@ -95,6 +97,7 @@ class Tally:
             new_order_status=now.order_status.value,
             venue_status=now.venue_status,
             filled_size=now.figures.filled_size if now.figures else None,
+            edited_to=edited or (first.edited_to if first else None),
             explanation=(first.explanation[:1] + explanation[1:]) if first else explanation,
         )
 

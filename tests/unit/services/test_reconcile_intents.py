@@ -27,10 +27,13 @@ def test_T12_an_edited_order_is_followed_without_an_endless_break(world: World) 
     world.clock.advance(5)
     order.base_size, order.limit_price = Decimal(2), Decimal(11)
     order.edit = Edit(accepted_at=world.venue.now(), size=Decimal(2), price=Decimal(11))
+    told = []
     for _ in range(2):
         world.clock.advance(30)
         report = world.deep()
         assert report.breaks == ()
+        told.append([detail.line() for detail in report.details])
+    assert told == [["o1 pending (open, filled 0, edited to 2 at 11) trade 1"], []]
     view = world.view("o1")
     assert (view.size, view.price, view.order_status) == (Decimal(2), Decimal(11), "open")
 
