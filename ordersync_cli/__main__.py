@@ -89,6 +89,8 @@ def _failed(error: BaseException, line: Sequence[str], run: Invocation | None) -
         failure = Failure(code if isinstance(code, int) else int(code is not None), "exit", "")
     else:
         failure = verdict(error, line)
+        if failure.kind == "bug" and (signalled := _torn_by(error)) is not None:
+            failure = verdict(signalled, line)
         if failure.kind == "bug":
             failure = Failure(1, "bug", output.redactor.text(f"{failure.message} {keep_trace(error, output.redactor)}"))
     at_stake = None if run is None else run.at_stake
@@ -132,6 +134,14 @@ def verdict(error: BaseException, line: Sequence[str] = ()) -> Failure:
         case _:
             detail = " ".join(str(error).split())[:300]
             return Failure(1, "bug", f"A bug in ordersync: {type(error).__name__}{f': {detail}' if detail else ''}.")
+
+
+def _torn_by(error: BaseException) -> KeyboardInterrupt | None:
+    """Find the signal behind an error: one that arrives inside a lock leaves it in pieces (RuntimeError)."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, KeyboardInterrupt):
+        cause = cause.__context__
+    return cause
 
 
 def _unknown(failure: Failure, ids: str) -> Failure:
@@ -184,7 +194,10 @@ def _end_on_signals(run: Callable[[], Invocation | None]) -> None:
         at = run()
         if at is not None and at.at_stake is not None:
             _ignore_signals(at)
-        raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+        stop = Terminated if number == signal.SIGTERM else KeyboardInterrupt
+        if at is not None:
+            at.stopped_by = stop
+        raise stop
 
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, end)

@@ -29,6 +29,7 @@ class Teller:
 
     def say(self, text: str) -> None:
         """Print one line with the seconds since the start; on a terminal it breaks between words."""
+        self.run.go_on()
         with self._lock:
             line = f"{self.run.clock.monotonic() - self.began:5.1f}s  {text}"
             if is_terminal(sys.stdout):
@@ -38,6 +39,7 @@ class Teller:
 
     def heading(self, text: str) -> None:
         """Print a heading."""
+        self.run.go_on()
         with self._lock:
             self.run.output.text(f"\n== {text}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,8 @@ class Invocation:
 
     ``at_stake`` is set to the ids of the order as soon as a request may have left: from then on
     only the exit codes 0, 4, 5, 8 and 13 are possible, and 8 wins (contract, exit codes).
+    ``stopped_by`` is what a signal has raised: Python drops it where it arrives in a callback (of an
+    import, say), so a long command looks at it by `go_on`.
     """
 
     def __init__(self, prepared: Prepared, environ: Mapping[str, str] | None = None) -> None:
@@ -34,6 +37,7 @@ class Invocation:
         self.chance = SystemChance()
         self.run_id = self.chance.uuid()
         self.at_stake: str | None = None
+        self.stopped_by: type[KeyboardInterrupt] | None = None
         self._environ = os.environ if environ is None else environ
         options = prepared.options
         self.output = Output(
@@ -73,6 +77,11 @@ class Invocation:
         )
         if self.prepared.command.touches_venue:
             self.output.mark_simulated()
+
+    def go_on(self) -> None:
+        """Raise again what a signal has raised, if one has arrived; in the main thread only."""
+        if self.stopped_by is not None and threading.current_thread() is threading.main_thread():
+            raise self.stopped_by
 
     def close(self) -> None:
         """Close what was opened; safe to call twice."""

@@ -157,6 +157,32 @@ def test_sigterm_is_143(call) -> None:
     assert call(body)[0] == 143
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_that_tears_a_lock_is_no_bug(call, number, code) -> None:
+    """It arrived inside `Event.wait`, whose lock was then released twice."""
+
+    def body(run: Invocation) -> None:
+        try:
+            os.kill(os.getpid(), number)
+        finally:
+            raise RuntimeError("release unlocked lock")
+
+    got, _, err = call(body)
+    assert (got, "bug" in err) == (code, False), err
+
+
+def test_a_signal_that_python_dropped_is_heard_at_the_next_step(call) -> None:
+    """Its exception is thrown away where it arrives in a callback of the import system."""
+
+    def body(run: Invocation) -> None:
+        run.go_on()
+        with suppress(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+        run.go_on()
+
+    assert call(body)[0] == 130
+
+
 def test_P10_once_an_order_may_exist_only_the_first_signal_interrupts(call) -> None:
     def body(run: Invocation) -> int:
         run.at_stake = "ids"
