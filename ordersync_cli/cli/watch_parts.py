@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ordersync_cli.errors import LeaseLost
-from ordersync_cli.services.reconcile.running import Passes, Wish
+from ordersync_cli.services.ports import Lane
+from ordersync_cli.services.reconcile.running import DEEP, LIGHT, Passes, Wish
 from ordersync_cli.services.watch.crew import Beside, DeliveryThread, DrivingCrew
 from ordersync_cli.services.watch.passing import PassThread
 from ordersync_cli.services.watch.poll import PollThreads
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 FIRST_LIGHT = 0.5  # seconds after the start: recovery is part of it
 FIRST_DEEP = 5.0
+# The poll beside them looks at what is pending far more often: what they may wait for is left to it and to `place`.
+LANES = {LIGHT: Lane.DEEP, DEEP: Lane.DEEP}
 
 
 def make_tracker(wiring: Wiring, plan: WatchPlan, audience: Audience, inbox: BoundedInbox) -> Tracker:
@@ -54,7 +57,7 @@ def make_tracker(wiring: Wiring, plan: WatchPlan, audience: Audience, inbox: Bou
         plan=plan,
         me=Identity(watcher_id=wiring.chance.uuid(), host=platform.node(), pid=os.getpid()),
     )
-    state.agenda.audit_every = min(state.agenda.audit_every, settings.audit_every.total_seconds())
+    state.agenda.pace.audit_every = min(state.agenda.pace.audit_every, settings.audit_every.total_seconds())
     return Tracker(state, inbox, wiring.alerts)
 
 
@@ -80,6 +83,7 @@ def _pass(wiring: Wiring, mode: str) -> Callable[[Callable[[], bool]], Mapping[s
         chance=wiring.chance,
         beating=True,
         audit_sample=wiring.settings.audit_sample,
+        lanes=LANES,
     )
     run = passes.light if mode == "light" else passes.deep
 

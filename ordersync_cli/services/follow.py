@@ -20,8 +20,26 @@ if TYPE_CHECKING:
     from ordersync_cli.services.ports import Store, Venue
     from ordersync_cli.services.record import Recorder
 
-WATCHER_PATIENCE = 1.0  # seconds that a live watcher may take before we look ourselves
 WATCHER_BEAT = 4.0  # seconds after which a watcher's beat no longer proves it alive
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Watcher:
+    """What the watcher beside us does for us.
+
+    ``patience``: seconds that it has before we look ourselves; ``again``: after each look of ours.
+    """
+
+    patience: float
+    again: float = 0.0
+    looks_left_to_us: int = 0
+    takes_fills: bool = False
+
+
+NOBODY = _Watcher(patience=0.0)
+HEARING = _Watcher(patience=1.0)
+# Without its feed a watcher needs the requests that we would make, and makes them (decision record 0103).
+POLLING = _Watcher(patience=2.0, again=2.0, looks_left_to_us=1, takes_fills=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,22 +71,24 @@ class Follower:
         known stays known. Where the key is refused there is no next look.
         """
         started = self.clock.monotonic()
-        learned, watched = self._beside()
+        learned, watcher = self._beside()
+        own, patient_until = max(at_least, watcher.looks_left_to_us), watcher.patience
         try:
             while True:
                 age = self.clock.monotonic() - started
-                if watched and age < WATCHER_PATIENCE and self._checks >= at_least and wait > age:
-                    self.store.wait_for_change(min(0.1, wait - age))
+                if age < patient_until and self._checks >= own and wait > age:
+                    self.store.wait_for_change(max(0.001, min(0.1, wait - age)))
                     trade = self._stored(trade)
                 elif age < wait or self._checks < at_least:
                     trade = self._look(trade)
+                    patient_until = max(patient_until, age + watcher.again)
                 if self._settled(trade) and self._checks >= at_least:
-                    trade = self._with_fills(trade)
+                    trade = trade if watcher.takes_fills else self._with_fills(trade)
                     break
                 age = self.clock.monotonic() - started
                 if age >= wait or self._problem:
                     break
-                if not watched or age >= WATCHER_PATIENCE:
+                if age >= patient_until:
                     self._pause(trade, learned, age, wait)
         except KeyboardInterrupt:
             trade = self._stored(trade)
@@ -87,16 +107,17 @@ class Follower:
         standing = derive(trade)
         return standing.status != "pending"
 
-    def _beside(self) -> tuple[Learned, bool]:
-        """Load the learned schedule, and see whether a live watcher drives this store."""
+    def _beside(self) -> tuple[Learned, _Watcher]:
+        """Load the learned schedule, and see what the watcher that drives this store leaves to us."""
         now = self.clock.now()
         with self.store.read() as transaction:
             learned = load_learned(transaction.notes.get("learned_schedule"))
-            watched = any(
-                w.role == "driving" and w.feed_state == "live" and (now - w.beat_at).total_seconds() < WATCHER_BEAT
+            states = {
+                w.feed_state
                 for w in transaction.watchers.list()
-            )
-        return learned, watched
+                if w.role == "driving" and (now - w.beat_at).total_seconds() < WATCHER_BEAT
+            }
+        return learned, (HEARING if "live" in states else POLLING if states else NOBODY)
 
     def _stored(self, trade: Trade) -> Trade:
         trade_id = trade.trade_id

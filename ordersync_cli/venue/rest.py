@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from ordersync_cli.venue.account import AccountLookups
@@ -15,6 +15,7 @@ from ordersync_cli.venue.retries import Retries
 from ordersync_cli.venue.tokens import Signer
 from ordersync_cli.venue.transport import Timeouts, Transport
 from ordersync_cli.venue.venue_clock import VenueClock
+from ordersync_cli.venue.wire_account import Told
 
 if TYPE_CHECKING:
     from ordersync_cli.clock import Chance, Clock
@@ -88,6 +89,11 @@ class RestVenue(OrderLookups, AccountLookups, Placing):
     def known_offset(self) -> ClockOffset | None:
         """Tell the offset where it is known well enough; asks nobody."""
         return None if self._venue_clock.doubtful else self._venue_clock.offset()
+
+    def hear_of(self, offset: ClockOffset, mono: float) -> None:
+        """Take over what another process on this machine measured, as it was at that monotonic second."""
+        shown, error = offset.measured_at + timedelta(seconds=offset.seconds), timedelta(seconds=offset.error)
+        self._venue_clock.note(Told(shown - error, shown + error), mono, mono)
 
     def close(self) -> None:
         """Close every connection."""

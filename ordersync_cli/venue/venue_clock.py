@@ -79,7 +79,7 @@ class VenueClock:
         with self._lock:
             self._merge(low, high, after)
             self._noted_mono = after
-            self._noted_at = self._clock.now()
+            self._noted_at = self._clock.now() - timedelta(seconds=self._clock.monotonic() - after)
 
     def _merge(self, low: float, high: float, mono: float) -> None:
         if self._low is None:

@@ -81,7 +81,7 @@ def test_T20_heartbeats_only_is_found_within_three_seconds(
 def test_T23_one_lost_frame_is_seen_by_its_number(server: SimulatorServer, books: Books, watch: LiveWatch) -> None:
     (order_id,) = books.place()
     within(1.0, lambda: watch.state.roster.of_order(order_id) is not None)
-    watch.state.agenda.audit_every = 1e9  # so that the number alone can tell
+    watch.state.agenda.pace.audit_every = 1e9  # so that the number alone can tell
     server.control.fault(target="ws", kind="drop", channel="user", count=1)
     books.fill(order_id)
     within(IN_STORE, lambda: books.done(order_id))

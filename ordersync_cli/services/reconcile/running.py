@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -73,7 +73,7 @@ class Passes:
 
     ``audit_sample``: how many old ended trades a deep pass draws. ``beating``: keep the lease
     beating from a thread while a look-up waits (real time only). ``claim``: what sees to it, under
-    the lease, that the store is this key's.
+    the lease, that the store is this key's. ``lanes``: what a pass of each mode leaves to others.
     """
 
     store: Store
@@ -87,6 +87,7 @@ class Passes:
     host: str = field(default_factory=lambda: here()[0])
     pid: int = field(default_factory=lambda: here()[1])
     claim: Callable[[], object] = _nothing
+    lanes: Mapping[str, Lane] = field(default_factory=lambda: LANES)
 
     def light(self, lease: Lease | None = None, wish: Wish | None = None) -> PassReport:
         """Settle what is pending. Raises LeaseHeld (12), Outage (6) and what the venue or store raise."""
@@ -168,7 +169,7 @@ class Passes:
             Means(store=self.store, venue=self.venue, recorder=self.recorder, clock=self.clock, chance=self.chance),
             run_id=run.run_id,
             mode=run.mode,
-            lane=LANES[run.mode],
+            lane=self.lanes[run.mode],
             source=Source.RECONCILE,
             pulse=Pulse(self.store.leases, lease, self.clock, wish.stopping, wish.deadline),
             dry=wish.dry_run,

@@ -5,25 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from math import ceil
 
 from ordersync_cli.services.reconcile.looks import BATCH
 from ordersync_cli.services.watch.listing_wishes import ListingWishes
+from ordersync_cli.services.watch.pace import NEVER, Pace
 from ordersync_cli.services.watch.poll import Ask
 from ordersync_cli.services.watch.reminders import Reminders
 from ordersync_cli.services.watch.watching import Held, Roster
 
-# Decision record on the budget: with the feed not live, n open orders are asked for so that no
-# snapshot is older than max(1 s, ceil(n / 100) / 1.5 s) plus a round trip. A little faster than
-# that, so that the wait for the next turn of the loop does not spoil the bound.
-REQUESTS_PER_SECOND = 1.5
-MARGIN = 0.92
-AUDIT_EVERY = 2.0  # seconds; with the grace of half a second a dead user channel is found within 3 s
-AUDIT_MANY_EVERY = 1.0  # the same where one request does not hold every order
 LEFT_TO_THE_FEED = 1.0  # seconds: so young an order is not audited, its frames are under way
-SOONEST = 0.25  # seconds between two look-ups of orders, whatever is due
 ZERO_PROOF_AFTER = 2.05  # seconds after the end was first seen (venue clock)
-NEVER = float("inf")
 
 
 @dataclass(slots=True)
@@ -31,15 +22,15 @@ class Agenda:
     """What is due, in the order of what must not wait; at most one batch a turn."""
 
     roster: Roster
-    audit_every: float = AUDIT_EVERY
+    pace: Pace = field(init=False)
     reminders: Reminders = field(default_factory=Reminders, init=False)
     listings: ListingWishes = field(init=False)
     in_flight: int = field(default=0, init=False)  # questions without an answer yet
     _urgent: dict[str, str] = field(default_factory=dict, init=False)
     _asked_for: set[str] = field(default_factory=set, init=False)
-    _last_look: float = field(default=float("-inf"), init=False)
 
     def __post_init__(self) -> None:
+        self.pace = Pace(self.roster)
         self.listings = ListingWishes(self.roster)
 
     def look_up(self, order_ids: Iterable[str], purpose: str) -> None:
@@ -47,7 +38,7 @@ class Agenda:
         for order_id in order_ids:
             self._urgent[order_id] = purpose
 
-    def asked(self, ask: Ask, mono: float) -> None:
+    def asked(self, ask: Ask, mono: float, *, live: bool) -> None:
         """Note that this is under way."""
         self.in_flight += 1
         if ask.created_since is not None:
@@ -55,7 +46,7 @@ class Agenda:
         elif ask.fills:
             self.reminders.fills_asked(ask.order_ids, mono)
         elif ask.order_ids:
-            self._last_look = mono
+            self.pace.looked(mono, live=live)
             self._asked_for.update(ask.order_ids)
             for order_id in ask.order_ids:
                 self._urgent.pop(order_id, None)
@@ -85,15 +76,6 @@ class Agenda:
 
     # ------------------------------------------------------------------ what is next
 
-    def interval(self, *, live: bool) -> float:
-        """Tell the seconds between two look-ups of orders that the feed's state asks for."""
-        batches = ceil(sum(1 for h in self.roster.pending() if h.order_id is not None) / BATCH)
-        if batches == 0:
-            return NEVER
-        if live:
-            return self.audit_every if batches == 1 else min(self.audit_every, AUDIT_MANY_EVERY)
-        return max(1.0 / batches, 1.0 / REQUESTS_PER_SECOND) * MARGIN
-
     def next_ask(self, now: datetime, mono: float, *, live: bool) -> Ask | None:
         """Choose the next question, or None when nothing is due yet."""
         looked_at = self._orders(now, mono, live=live)
@@ -109,28 +91,23 @@ class Agenda:
         """Tell how many seconds from now something will be due (0 when something is)."""
         if any(k not in self._asked_for for k in self._urgent):
             return 0.0
-        turn = self._last_look + self.interval(live=live)
+        turn = self.pace.turn(live=live)
         looks = [self._due_of(h, now, mono, turn, live=live) for h in self._askable()]
-        times = [max(min(looks), self._last_look + self._pace(live=live))] if looks else []
+        times = [max(min(looks), self.pace.soonest(live=live))] if looks else []
         times += [t for t in (self.reminders.next_fills(), self.listings.due(now, mono)) if t is not None]
         return max(0.0, min(times, default=NEVER) - mono)
 
     def next_looks(self, now: datetime, mono: float, *, live: bool) -> dict[int, float]:
         """Tell for each pending trade in how many seconds it is looked at next, by schedule or turn."""
         wish = self.listings.due(now, mono)
-        interval = self.interval(live=live)
+        turn, interval = self.pace.turn(live=live), self.pace.interval(live=live)
         looks: dict[int, float] = {}
         for rank, held in enumerate(sorted(self.roster.pending(), key=lambda h: h.confirmed_mono)):
-            turn = self._last_look + (1 + rank // BATCH) * interval
-            soonest = self._due_of(held, now, mono, turn, live=live) if held.order_id is not None else wish
+            own = turn + rank // BATCH * interval
+            soonest = self._due_of(held, now, mono, own, live=live) if held.order_id is not None else wish
             if soonest is not None and soonest < NEVER:
                 looks[held.trade_id] = max(0.0, soonest - mono)
         return looks
-
-    def _pace(self, *, live: bool) -> float:
-        """Tell the least seconds between two look-ups, whatever is due: many orders keep to their turns."""
-        interval = self.interval(live=live)
-        return SOONEST if live or interval >= 1.0 * MARGIN else interval
 
     def _askable(self) -> list[Held]:
         """List the pending trades that can be asked for by id and are not being asked for just now."""
@@ -138,10 +115,10 @@ class Agenda:
 
     def _orders(self, now: datetime, mono: float, *, live: bool) -> Ask | None:
         urgent = [k for k in self._urgent if k not in self._asked_for][:BATCH]
-        if not urgent and mono < self._last_look + self._pace(live=live):
+        if not urgent and mono < self.pace.soonest(live=live):
             return None
         may = [h for h in self._askable() if self._may_from(h, live=live) <= mono]
-        turn = self._last_look + self.interval(live=live)
+        turn = self.pace.turn(live=live)
         due = [h for h in may if self._due_of(h, now, mono, turn, live=live) <= mono]
         if not urgent and not due:
             return None

@@ -16,7 +16,7 @@ def board_of(state: WatchState) -> Board:
     health, reach = state.health, state.reach
     offset = state.crew.offset
     driving = state.seat.driving
-    every = state.agenda.interval(live=health.live)
+    every = state.agenda.pace.interval(live=health.live)
     return Board(
         at=now,
         mono=mono,

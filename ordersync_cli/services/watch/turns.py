@@ -30,7 +30,7 @@ def ask_what_is_due(state: WatchState, mono: float) -> None:
             ask = Ask(purpose="key")  # nothing is pending: still find out when the venue is back
         if ask is None:
             return
-        state.agenda.asked(ask, mono)
+        state.agenda.asked(ask, mono, live=state.health.live)
         state.asks.append(ask)
         state.crew.ask(ask)
 

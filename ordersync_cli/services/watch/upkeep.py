@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from ordersync_cli.errors import StoreError
+from ordersync_cli.services import clock_note
 from ordersync_cli.services.alerts.alert import Alerts, Situation
 from ordersync_cli.services.ports import Incident, Transaction, Watcher
 from ordersync_cli.services.ports.messages import FeedChanged, FeedState
@@ -37,6 +38,8 @@ class Upkeep:
         now = state.clock.now()
         with state.store.write() as transaction:
             transaction.watchers.beat(self._myself(now))
+            if state.seat.driving and (offset := state.crew.offset) is not None:
+                clock_note.keep(transaction.notes, offset, state.me.host, state.clock)
             if state.seat.driving and (mono >= self._next_save or last):
                 self._save(transaction, now, mono)
                 self._next_save = mono + SAVE_EVERY

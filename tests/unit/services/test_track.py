@@ -83,7 +83,7 @@ def test_T21_orders_that_ended_while_the_feed_was_away_are_fetched_by_id_after_t
     orders = [world.place(limit="90") for _ in range(3)]
     world.clock.advance(3600)  # no listing of what was created lately shows these
     one = world.watcher()
-    one.state.agenda.audit_every = 1e9
+    one.state.agenda.pace.audit_every = 1e9
     world.run(0.5)
     one.feed.connect()
     world.run(1.0)
@@ -124,7 +124,7 @@ def _ids(world: WatchWorld, order_id: str) -> dict[str, int]:
 def test_T23_a_sequence_gap_asks_rest_for_every_pending_order(world: WatchWorld) -> None:
     order_id = world.place(limit="90")
     one = world.watcher()
-    one.state.agenda.audit_every = 1e9
+    one.state.agenda.pace.audit_every = 1e9
     world.run(0.5)
     one.feed.connect()
     world.run(1.0)

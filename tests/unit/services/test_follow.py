@@ -1,0 +1,80 @@
+"""Following an order that was just placed: alone, and beside a watcher that hears its feed or polls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ordersync_cli.domain.trade import Trade
+from ordersync_cli.services.follow import WATCHER_BEAT, Followed, Follower
+from tests.support.watch_world import WatchWorld, watch_world
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[WatchWorld]:
+    with watch_world(tmp_path / "store.db") as made:
+        yield made
+
+
+def trade_of(world: WatchWorld, order_id: str) -> Trade:
+    with world.store.read() as transaction:
+        (trade_id,) = transaction.trades.ids_of([order_id]).values()
+        return transaction.trades.load([trade_id], lock=False)[trade_id]
+
+
+def followed(world: WatchWorld, order_id: str, wait: float = 5.0) -> Followed:
+    follower = Follower(store=world.store, venue=world.venue, recorder=world.recorder, clock=world.clock)
+    return follower.follow(trade_of(world, order_id), wait=wait)
+
+
+def watched(world: WatchWorld, *, live: bool) -> None:
+    """Let a watcher drive this store; from then on its time stands still."""
+    one = world.watcher()
+    world.run(0.2)
+    if live:
+        one.feed.connect()
+        world.run(1.5)
+    one.kill()
+
+
+def test_alone_the_looks_come_ever_more_rarely(world: WatchWorld) -> None:
+    done = followed(world, world.place(limit="90"))
+    assert 8 <= done.checks <= 11
+    assert done.standing.status == "pending"
+
+
+def test_beside_a_live_feed_the_store_is_waited_on_for_a_second(world: WatchWorld) -> None:
+    watched(world, live=True)
+    assert followed(world, world.place(limit="90"), wait=0.9).checks == 0
+    assert followed(world, world.place(limit="90"), wait=5.0).checks >= 4  # alive or not, it has said nothing
+
+
+def test_beside_a_watcher_that_polls_only_every_two_seconds_are_asked_for(world: WatchWorld) -> None:
+    watched(world, live=False)
+    assert followed(world, world.place(limit="90")).checks == 3
+
+
+def test_beside_a_watcher_that_polls_the_first_look_is_made_at_once_and_the_fills_are_left_to_it(
+    world: WatchWorld,
+) -> None:
+    watched(world, live=False)
+    order_id = world.place()
+    world.fill(order_id)
+    done = followed(world, order_id)
+    assert (done.checks, done.standing.status) == (1, "completed")
+    assert not done.standing.fills_verified
+    watcher = world.watcher()
+    world.clock.advance(10.0)  # the lease of the one that died
+    world.until(lambda: world.view(order_id).fills_verified, within=5.0)
+    watcher.kill()
+
+
+def test_a_watcher_whose_beat_is_old_is_none(world: WatchWorld) -> None:
+    watched(world, live=False)
+    world.clock.advance(WATCHER_BEAT + 1.5)
+    order_id = world.place()
+    world.fill(order_id)
+    done = followed(world, order_id)
+    assert (done.checks, done.standing.fills_verified) == (1, True)
