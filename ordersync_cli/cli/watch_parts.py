@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from ordersync_cli.errors import LeaseLost
 from ordersync_cli.services.ports import Lane
 from ordersync_cli.services.reconcile.running import DEEP, LIGHT, Passes, Wish
-from ordersync_cli.services.watch.crew import Beside, DeliveryThread, DrivingCrew
+from ordersync_cli.services.watch.beside import Beside
+from ordersync_cli.services.watch.crew import DeliveryThread, DrivingCrew
 from ordersync_cli.services.watch.passing import PassThread
 from ordersync_cli.services.watch.poll import PollThreads
 from ordersync_cli.services.watch.track import Tracker

@@ -14,11 +14,11 @@ import tenacity
 import tenacity.nap
 
 from ordersync_cli.services.reconcile import pulse
-from ordersync_cli.services.watch import crew, inbox, passing, poll, touching
+from ordersync_cli.services.watch import beside, inbox, poll, touching
 from ordersync_cli.venue import caller, feed
 from tests.simulation.kernel import Actor, Kernel
 
-_MODULES: tuple[Any, ...] = (crew, inbox, passing, poll, pulse, touching, caller, feed)
+_MODULES: tuple[Any, ...] = (beside, inbox, poll, pulse, touching, caller, feed)
 
 
 class Lock:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -11,27 +11,12 @@ from ordersync_cli.clock import Clock
 from ordersync_cli.errors import StoreError
 from ordersync_cli.services.alerts.deliver import Deliverer
 from ordersync_cli.services.ports import ClockOffset, Feed
-from ordersync_cli.services.ports.messages import Inbox, ThreadDied
+from ordersync_cli.services.ports.messages import Inbox
+from ordersync_cli.services.watch.beside import Beside, Repeating
 from ordersync_cli.services.watch.poll import Ask
 
 DELIVER_EVERY = 0.25  # seconds
 STOP_WITHIN = 1.0  # seconds that the end of all threads may take together
-
-
-class Beside(Protocol):
-    """A thread of the crew."""
-
-    def start(self, inbox: Inbox) -> None:
-        """Begin."""
-        ...
-
-    def end(self) -> None:
-        """Ask it to end; returns at once."""
-        ...
-
-    def wait(self, seconds: float) -> None:
-        """Wait for its end, at most that long."""
-        ...
 
 
 class Asked(Beside, Protocol):
@@ -52,38 +37,18 @@ class Asked(Beside, Protocol):
         ...
 
 
-class DeliveryThread:
+class DeliveryThread(Repeating):
     """Sends what the outbox holds, beside the loop: a slow webhook holds up nobody."""
 
     def __init__(self, deliverer: Deliverer) -> None:
+        super().__init__("delivery", DELIVER_EVERY)
         self._deliverer = deliverer
-        self._ending = threading.Event()
-        self._thread: threading.Thread | None = None
 
-    def start(self, inbox: Inbox) -> None:
-        """Begin."""
-        self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._work, args=(inbox, self._ending), name="delivery", daemon=True)
-        self._thread.start()
-
-    def end(self) -> None:
-        """End after the message under way; what is left is delivered by whoever runs next."""
-        self._ending.set()
-
-    def wait(self, seconds: float) -> None:
-        """Wait for the end."""
-        if self._thread is not None:
-            self._thread.join(timeout=seconds)
-
-    def _work(self, inbox: Inbox, ending: threading.Event) -> None:
-        try:
-            while not ending.wait(DELIVER_EVERY):
-                try:
-                    self._deliverer.run_once(at_most=2.0)
-                except StoreError:
-                    continue  # it waits in the outbox; the loop says what is wrong with the store
-        except Exception as bug:  # noqa: BLE001 (a silently dead thread is the fault this project replaces)
-            inbox.put(ThreadDied(name="delivery", error=bug))
+    def turn(self, _: Inbox, __: Callable[[], bool], /) -> float:
+        """Deliver what is due; what the store does not let it waits in the outbox, and the loop says so."""
+        with suppress(StoreError):
+            self._deliverer.run_once(at_most=2.0)
+        return DELIVER_EVERY
 
 
 @dataclass(slots=True)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from ordersync_cli.clock import Clock
 from ordersync_cli.errors import LeaseHeld, OrdersyncError
-from ordersync_cli.services.ports.messages import Inbox, PassEnded, ThreadDied
+from ordersync_cli.services.ports.messages import Inbox, PassEnded
 from ordersync_cli.services.reconcile.pulse import PassStopped
+from ordersync_cli.services.watch.beside import Repeating
 
 FAILED_AGAIN = 15.0  # seconds until a pass that failed is tried again, at most
 
@@ -22,7 +22,7 @@ def always() -> bool:
     return True
 
 
-class PassThread:
+class PassThread(Repeating):
     """Runs one mode of pass every ``every`` seconds and reports each end to the inbox.
 
     A pass that cron is running just now is skipped: its lease says so. So is every pass while
@@ -39,41 +39,14 @@ class PassThread:
         every: float,
         may_run: Callable[[], bool] = always,
     ) -> None:
+        super().__init__(f"{mode}-pass", min(first_after, every))
         self._clock = clock
         self._mode = mode
         self._run = run
-        self._first_after = first_after
         self._every = every
         self._may_run = may_run
-        self._ending = threading.Event()
-        self._thread: threading.Thread | None = None
 
-    def start(self, inbox: Inbox) -> None:
-        """Begin; the first pass after ``first_after`` seconds."""
-        self._ending = threading.Event()
-        self._thread = threading.Thread(
-            target=self._work, args=(inbox, self._ending), name=f"{self._mode}-pass", daemon=True
-        )
-        self._thread.start()
-
-    def end(self) -> None:
-        """Ask the pass under way to stop."""
-        self._ending.set()
-
-    def wait(self, seconds: float) -> None:
-        """Wait for its end."""
-        if self._thread is not None:
-            self._thread.join(timeout=seconds)
-
-    def _work(self, inbox: Inbox, ending: threading.Event) -> None:
-        try:
-            pause = min(self._first_after, self._every)
-            while not ending.wait(pause):
-                pause = self.run_one(inbox, ending.is_set)
-        except Exception as bug:  # noqa: BLE001 (a silently dead thread is the fault this project replaces)
-            inbox.put(ThreadDied(name=f"{self._mode}-pass", error=bug))
-
-    def run_one(self, inbox: Inbox, stopping: Callable[[], bool]) -> float:
+    def turn(self, inbox: Inbox, stopping: Callable[[], bool], /) -> float:
         """Run one pass; returns the seconds until the next is due."""
         started = self._clock.monotonic()
         again = self._every
