@@ -105,8 +105,10 @@ def _plain(value: Any, leave_out: tuple[str, ...] = ()) -> dict[str, Any]:
     found = {}
     names, read = _fields(type(value))
     for name, content in zip(names, read(value), strict=True):
-        if content is not None and content is not False and name not in leave_out:
-            found[name] = content if type(content) is str else _atom(content)
+        if content is None or content is False or name in leave_out:
+            continue
+        kind = type(content)
+        found[name] = content if kind is str or kind is bool else (_WRITERS.get(kind) or _atom)(content)
     return found
 
 

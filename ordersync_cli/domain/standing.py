@@ -162,12 +162,16 @@ def _cancel_stands(trade: Trade, order: VenueOrder) -> bool:
 
 
 def _filled_at(order: VenueOrder, *, all_there: bool) -> datetime | None:
-    """Tell when the last fill was: by the fills, then by REST, then by the earliest frame."""
+    """Tell when the last fill was: by the fills, then by REST, then by the earliest frame.
+
+    Nothing fills after the end, so the earliest sight of that is the last resort; the figures of an
+    order that has not ended (settled by hand) have no better time than their newest sight.
+    """
     by_fills = last_fill_time(order.fills)
     if by_fills is not None and (all_there or order.last_fill_time is None):
         return by_fills
-    seen_at = order.figures.as_of if order.figures is not None else order.term_at
-    return order.last_fill_time or order.filled_frame_at or seen_at
+    seen_at = order.figures.as_of if order.figures is not None else None
+    return order.last_fill_time or order.filled_frame_at or order.term_at or seen_at
 
 
 def _counting_verdict(trade: Trade) -> Verdict | None:

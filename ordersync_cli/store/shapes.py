@@ -55,10 +55,13 @@ class Shape(Generic[T]):
         return f"SELECT {', '.join(self.columns())} FROM {self.table}"
 
     def insert(self, without: str = "") -> str:
-        """Write an INSERT of all columns but one that the database gives."""
-        columns = self.columns(without)
-        marks = ", ".join("?" * len(columns))
-        return f"INSERT INTO {self.table} ({', '.join(columns)}) VALUES ({marks})"
+        """Write an INSERT of all columns but one that the database gives; the text is kept."""
+        text = self._inserts.get(without)
+        if text is None:
+            columns = self.columns(without)
+            marks = ", ".join("?" * len(columns))
+            text = self._inserts[without] = f"INSERT INTO {self.table} ({', '.join(columns)}) VALUES ({marks})"
+        return text
 
     def row(self, value: T, values: Values, without: str = "") -> tuple[Any, ...]:
         """List a value's columns as the database wants them."""
@@ -80,6 +83,10 @@ class Shape(Generic[T]):
         for name in self.decimals:
             found[name] = values.number(found[name])
         return self.kind(**found)
+
+    @cached_property
+    def _inserts(self) -> dict[str, str]:
+        return {}
 
     @cached_property
     def _plans(self) -> dict[str, _Plan]:

@@ -190,6 +190,8 @@ def test_a_row_that_named_its_order_needs_no_match_and_claims_no_other() -> None
     assert (seen.now.order_id, seen.now.order_status) == (ORDER, "open")
     other = after(row, look("FILLED", 1, figures("1"), order_id="o-2"))
     assert not other.changed
+    answered = after(row, answer("accepted", order_id="o-2"))
+    assert not answered.changed  # else it would have to be known before its fills are
     assert not id_in_use(row)
     assert not may_be_ours(row, look("OPEN", 1, order_id="o-2"))
     assert may_be_ours(row, look("OPEN", 1))

@@ -256,6 +256,13 @@ def test_totals_of_an_order_without_figures() -> None:
     assert totals(VenueOrder(order_id=ORDER)) is None
 
 
+def test_no_later_look_moves_the_time_of_the_last_fill_beyond_the_end() -> None:
+    ended = feed(intent(), frame("CANCELLED", 2, figures("0")), frame("OPEN", 1, figures("1")))[-1]
+    assert (ended.now.status, ended.now.filled_at) == ("completed", s(2))
+    later = after(ended.after, look("OPEN", 9, figures("1")))
+    assert later.now.filled_at == s(2)
+
+
 def test_filled_at_is_from_fills_then_rest_then_the_earliest_frame() -> None:
     by_frame = after(intent(), frame("FILLED", 7, figures("100")), frame("FILLED", 5, figures("100")))
     assert by_frame.now.filled_at == s(5)
@@ -272,9 +279,10 @@ def test_fills_date_a_trade_that_rest_has_not_dated() -> None:
     assert now.filled_at == s(2)
 
 
-def test_completed_by_figures_seen_before_the_end_is_dated_too() -> None:
-    now = after(intent(), frame("OPEN", 3, figures("40")), frame("CANCELLED", 5, ZEROES)).now
-    assert (now.status, now.filled_at) == ("completed", s(3))
+def test_completed_by_figures_seen_before_the_end_is_dated_by_the_end_until_rest_dates_it() -> None:
+    ended = after(intent(), frame("OPEN", 3, figures("40")), frame("CANCELLED", 5, ZEROES))
+    assert (ended.now.status, ended.now.filled_at) == ("completed", s(5))
+    assert after(ended.after, look("CANCELLED", 9, figures("40"), last_fill_time=s(2))).now.filled_at == s(2)
 
 
 def test_the_reason_is_the_newest_and_a_filled_order_has_none() -> None:
