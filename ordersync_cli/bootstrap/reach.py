@@ -87,7 +87,7 @@ class VenueReach:
             known = transaction.notes.get(note)
             heard = recall(transaction.notes, platform.node(), self._clock)
         if heard is not None:
-            self.rest.hear_of(*heard)  # one request less before an order
+            self.rest.hear_of(heard)  # one request less before an order
         portfolio = known
         if ask or known is None:
             with suppress(OrderRefused, UnreadableAnswer):  # a server of the wire format need not know this call

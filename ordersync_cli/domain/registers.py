@@ -54,7 +54,7 @@ def fragment(trade: Trade, observation: Observation) -> Trade | None:
     empty = _empty(trade)
     match observation:
         case PlaceAnswer():
-            return _answered(trade, empty, observation)
+            return _answered(trade, observation)
         case CancelSeen():
             return replace(empty, cancel=observation)
         case AbsenceProven():
@@ -134,7 +134,7 @@ def _listing(seen: FillsSeen) -> VenueOrder:
     )
 
 
-def _answered(trade: Trade, empty: Trade, answer: PlaceAnswer) -> Trade | None:
+def _answered(trade: Trade, answer: PlaceAnswer) -> Trade | None:
     if answer.kind is AnswerKind.ACCEPTED and answer.order_id:
         order = VenueOrder(
             order_id=answer.order_id,
@@ -145,9 +145,9 @@ def _answered(trade: Trade, empty: Trade, answer: PlaceAnswer) -> Trade | None:
         return _of_order(trade, order)
     if answer.kind is AnswerKind.REJECTED and not _ambiguous(answer):
         reason = answer.reason or answer.message or REFUSED
-        return replace(empty, verdict=_verdict(answer.attempt, answer.at, reason, refused=True))
+        return replace(_empty(trade), verdict=_verdict(answer.attempt, answer.at, reason, refused=True))
     if answer.kind is AnswerKind.NOT_SENT:
-        return replace(empty, verdict=_verdict(answer.attempt, answer.at, NOT_SENT, refused=False))
+        return replace(_empty(trade), verdict=_verdict(answer.attempt, answer.at, NOT_SENT, refused=False))
     return None
 
 

@@ -12,29 +12,28 @@ if TYPE_CHECKING:
     from ordersync_cli.clock import Clock
     from ordersync_cli.services.ports.store import Notes
 
-FRESH = 5.0  # seconds by both clocks of this machine; a watcher writes each second
+FRESH = 5.0  # seconds since it was measured, by both clocks of this machine
 JUMPED = 0.5  # seconds by which the two may disagree: one was set, or the note is another machine's
 
 _NOTE = "venue_clock"
 
 
-def keep(notes: Notes, offset: ClockOffset, host: str, clock: Clock) -> None:
-    """Write down the offset as it is now."""
-    now = {"host": host, "at": clock.now().isoformat(), "mono": clock.monotonic()}
-    notes.set(_NOTE, json.dumps({**now, "seconds": offset.seconds, "error": offset.error}))
+def keep(notes: Notes, offset: ClockOffset, host: str) -> None:
+    """Write down the offset as it was when it was measured: a watcher that hears nothing leaves an old one."""
+    when = {"host": host, "at": offset.measured_at.isoformat(), "mono": offset.mono}
+    notes.set(_NOTE, json.dumps({**when, "seconds": offset.seconds, "error": offset.error}))
 
 
-def recall(notes: Notes, host: str, clock: Clock) -> tuple[ClockOffset, float] | None:
-    """Give the offset and the monotonic second it held at; None where it is old, or any clock speaks against it."""
+def recall(notes: Notes, host: str, clock: Clock) -> ClockOffset | None:
+    """Give the offset; None where it is old, of another machine, or any clock speaks against it."""
     text = notes.get(_NOTE)
     if text is None:
         return None
     try:
         told = json.loads(text)
-        at, mono = datetime.fromisoformat(told["at"]), float(told["mono"])
-        offset = ClockOffset(seconds=float(told["seconds"]), error=float(told["error"]), measured_at=at)
+        at, mono, is_ours = datetime.fromisoformat(told["at"]), float(told["mono"]), told["host"] == host
+        offset = ClockOffset(seconds=float(told["seconds"]), error=float(told["error"]), measured_at=at, mono=mono)
         age, walked = clock.monotonic() - mono, (clock.now() - at) / timedelta(seconds=1)
     except (ValueError, TypeError, KeyError):
         return None
-    is_ours = told["host"] == host and 0.0 <= age <= FRESH and abs(age - walked) <= JUMPED
-    return (offset, mono) if is_ours else None
+    return offset if is_ours and 0.0 <= age <= FRESH and abs(age - walked) <= JUMPED else None

@@ -90,10 +90,10 @@ class RestVenue(OrderLookups, AccountLookups, Placing):
         """Tell the offset where it is known well enough; asks nobody."""
         return None if self._venue_clock.doubtful else self._venue_clock.offset()
 
-    def hear_of(self, offset: ClockOffset, mono: float) -> None:
-        """Take over what another process on this machine measured, as it was at that monotonic second."""
+    def hear_of(self, offset: ClockOffset) -> None:
+        """Take over what another process on this machine measured."""
         shown, error = offset.measured_at + timedelta(seconds=offset.seconds), timedelta(seconds=offset.error)
-        self._venue_clock.note(Told(shown - error, shown + error), mono, mono)
+        self._venue_clock.note(Told(shown - error, shown + error), offset.mono, offset.mono)
 
     def close(self) -> None:
         """Close every connection."""

@@ -66,7 +66,7 @@ class VenueClock:
         seconds = (self.at(mono) - wall).total_seconds()
         with self._lock:
             error = self._error(mono) if self._low is not None else LARGEST_ERROR * 60
-            return ClockOffset(seconds=seconds, error=error, measured_at=self._noted_at)
+            return ClockOffset(seconds=seconds, error=error, measured_at=self._noted_at, mono=self._noted_mono)
 
     def _error(self, mono: float) -> float:
         low = self._high if self._low is None else self._low

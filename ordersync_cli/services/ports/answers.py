@@ -29,11 +29,15 @@ class Lane(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockOffset:
-    """Venue clock minus this machine's clock in seconds, and how far off that may be."""
+    """Venue clock minus this machine's clock in seconds, and how far off that may be.
+
+    ``mono``: the monotonic second of ``measured_at``, both of this machine.
+    """
 
     seconds: float
     error: float
     measured_at: datetime
+    mono: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

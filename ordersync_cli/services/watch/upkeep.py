@@ -39,7 +39,7 @@ class Upkeep:
         with state.store.write() as transaction:
             transaction.watchers.beat(self._myself(now))
             if state.seat.driving and (offset := state.crew.offset) is not None:
-                clock_note.keep(transaction.notes, offset, state.me.host, state.clock)
+                clock_note.keep(transaction.notes, offset, state.me.host)
             if state.seat.driving and (mono >= self._next_save or last):
                 self._save(transaction, now, mono)
                 self._next_save = mono + SAVE_EVERY
