@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import sqlite3
 import sys
 from contextlib import closing
@@ -21,9 +20,7 @@ from tests.support.ready_store import ready_store
 
 @pytest.fixture(autouse=True)
 def _as_it_was():
-    before = signal.getsignal(signal.SIGTERM)
     yield
-    signal.signal(signal.SIGTERM, before)
     logs.stop_log()
 
 

@@ -1,9 +1,10 @@
-"""Keeps a test from the user's files, the user's settings, and every network but loopback."""
+"""Keeps a test from the user's files and settings, every network but loopback, and what the test before left."""
 
 from __future__ import annotations
 
 import ipaddress
 import os
+import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -101,6 +102,19 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 
 
 _numbers = iter(range(1_000_000_000))
+
+
+@pytest.fixture(autouse=True)
+def _own_signals() -> Iterator[None]:
+    """Start every test as a terminal starts a process: a command run in here leaves signals ignored at its end.
+
+    Without it the commands that a later test starts inherit that, and Ctrl-C does not reach them.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True, scope="session")

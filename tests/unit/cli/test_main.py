@@ -27,13 +27,9 @@ Run = Callable[[Invocation], int | None]
 def _as_it_was():
     """Let each test register commands of its own, and put the process back as it was."""
     before = dict(options.REGISTRY)
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     options.REGISTRY.clear()
     options.REGISTRY.update(before)
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
     logs.stop_log()
 
 

@@ -1,7 +1,10 @@
-"""A test sees neither the user's settings nor the user's files, and cannot leave this machine."""
+"""A test sees neither the user's settings and files nor what the test before left, and cannot leave this machine."""
 
 import os
+import signal
 import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -55,3 +58,15 @@ def test_home_is_the_test_s_own(tmp_path_factory) -> None:
 
 def test_local_time_is_not_utc() -> None:
     assert time.localtime(0).tm_gmtoff == 5.5 * 3600  # in 1970; +05:45 since 1986
+
+
+@pytest.mark.parametrize("time_round", [1, 2])
+def test_a_command_that_a_test_starts_hears_ctrl_c_whatever_an_earlier_test_ignored(time_round) -> None:
+    code = (
+        "import signal as s; print(s.getsignal(s.SIGINT) is s.default_int_handler, s.getsignal(s.SIGTERM) is s.SIG_DFL)"
+    )
+    started = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # as a command run in this process leaves them
+
+    assert started.stdout.split() == ["True", "True"]
