@@ -24,10 +24,11 @@ def observe(trade: Trade, observation: Observation, *, source: Source, at: datet
     """
     told = fragment(trade, observation)
     joined = trade if told is None else join(trade, told)
-    was, now = derive(trade), derive(joined)
-    public = columns(trade, was) != columns(joined, now)
     changed = joined != trade
+    was = derive(trade)
+    now = derive(joined) if changed else was
     figures_changed = (was.figures or NOTHING_FILLED) != (now.figures or NOTHING_FILLED)
+    public = changed and (figures_changed or columns(trade, was) != columns(joined, now))  # figures are columns
     after = replace(
         joined,
         source=source if public else trade.source,
