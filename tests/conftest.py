@@ -7,7 +7,10 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["tests.support.isolation", "tests.support.postgres", "tests.support.stores", "tests.support.stage"]
+pytest_plugins = [
+    "tests.support.isolation", "tests.support.postgres", "tests.support.stores", "tests.support.stage",
+    "tests.support.watched",
+]  # fmt: skip
 
 _COMMON = {"deadline": None, "print_blob": True, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("dev", max_examples=60, **_COMMON)  # type: ignore[arg-type]

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -29,19 +28,6 @@ UPDATE_KEYS = [
     "venue_status", "filled_size", "average_filled_price", "filled_at", "updated_at", "source", "venue_time",
     "latency_seconds",
 ]  # fmt: skip
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[SimulatorServer]:
-    with SimulatorServer(tmp_path / "exchange.db", seed=7, rate_limit=None) as made:
-        yield made
-
-
-@pytest.fixture
-def books(server: SimulatorServer, tmp_path: Path) -> Iterator[Books]:
-    made = Books(server, tmp_path / "store.db")
-    yield made
-    made.close()
 
 
 @pytest.fixture

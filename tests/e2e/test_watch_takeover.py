@@ -21,19 +21,6 @@ FINISHED = 7.0
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[SimulatorServer]:
-    with SimulatorServer(tmp_path / "exchange.db", seed=7, rate_limit=None) as made:
-        yield made
-
-
-@pytest.fixture
-def books(server: SimulatorServer, tmp_path: Path) -> Iterator[Books]:
-    made = Books(server, tmp_path / "store.db")
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def pair(server: SimulatorServer, books: Books, tmp_path: Path) -> Iterator[tuple[WatchProcess, WatchProcess]]:
     """A driver and another that stands by."""
     env = environment(server, tmp_path / "store.db")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import termios
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,19 +13,6 @@ from ordersync_cli.simulator.server import SimulatorServer
 from tests.support.live_watch import Books
 from tests.support.terminal import ALTERNATE_OFF, ALTERNATE_ON, CURSOR_SHOWN, terminal
 from tests.support.watch_process import environment
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[SimulatorServer]:
-    with SimulatorServer(tmp_path / "exchange.db", seed=7, rate_limit=None) as made:
-        yield made
-
-
-@pytest.fixture
-def books(server: SimulatorServer, tmp_path: Path) -> Iterator[Books]:
-    made = Books(server, tmp_path / "store.db")
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from statistics import median
 from time import monotonic
 
@@ -17,7 +16,7 @@ from ordersync_cli.services.ports import Lane, Venue
 from ordersync_cli.services.reconcile.running import Passes
 from ordersync_cli.simulator.server import SimulatorServer
 from ordersync_cli.venue import key_source, open_venue
-from tests.support.live_watch import Books, LiveWatch, live_watch
+from tests.support.live_watch import Books, LiveWatch
 from tests.support.patience import fast_enough, within
 from tests.support.stores import StorePlace
 
@@ -25,23 +24,10 @@ PICKED_UP = 0.1  # seconds
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[SimulatorServer]:
-    with SimulatorServer(tmp_path / "exchange.db", seed=7, rate_limit=None) as made:
-        yield made
-
-
-@pytest.fixture
 def books(server: SimulatorServer, place: StorePlace) -> Iterator[Books]:
     made = Books(server, place.url)
     yield made
     made.close()
-
-
-@pytest.fixture
-def watch(books: Books) -> Iterator[LiveWatch]:
-    with live_watch(books) as made:
-        within(5.0, lambda: made.feed_is("live"), "a live feed")
-        yield made
 
 
 def test_trades_placed_elsewhere_are_picked_up_within_100_ms(books: Books, watch: LiveWatch) -> None:

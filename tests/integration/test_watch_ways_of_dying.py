@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 from time import sleep
 
 import pytest
@@ -15,26 +13,6 @@ from tests.support.patience import within
 
 IN_STORE = 2.0  # seconds from being visible by REST
 LIVE_AGAIN = 5.0  # seconds from the server's return
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[SimulatorServer]:
-    with SimulatorServer(tmp_path / "exchange.db", seed=7, rate_limit=None) as made:
-        yield made
-
-
-@pytest.fixture
-def books(server: SimulatorServer, tmp_path: Path) -> Iterator[Books]:
-    made = Books(server, tmp_path / "store.db")
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def watch(books: Books) -> Iterator[LiveWatch]:
-    with live_watch(books) as made:
-        within(5.0, lambda: made.feed_is("live"), "a live feed")
-        yield made
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 1006, 1008, 1011, 1013])
