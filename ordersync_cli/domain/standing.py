@@ -47,6 +47,17 @@ def derive(trade: Trade) -> Standing:
     )
 
 
+def never_left(trade: Trade) -> bool:
+    """Tell whether this trade's newest attempt never left this machine, so that it may be sent under its id.
+
+    A word of an operator, or of an older attempt, is no such knowledge: the newest may be at the venue.
+    """
+    verdict = _counting_verdict(trade)
+    if trade.settled is not None or trade.orders or verdict is None:
+        return False
+    return verdict.kind is VerdictKind.NOT_PLACED and not verdict.burns_id
+
+
 def totals(order: VenueOrder) -> Figures | None:
     """Choose the figures in force: the largest, or newer smaller ones that the fills explain.
 

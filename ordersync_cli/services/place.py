@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ordersync_cli.domain.observations import AnswerKind, PlaceAnswer
 from ordersync_cli.domain.orders import OrderStatus, Source
-from ordersync_cli.domain.standing import derive
+from ordersync_cli.domain.standing import derive, never_left
 from ordersync_cli.errors import AlreadyKnown, CredentialsRefused, OrdersyncError, OutcomeUnknown, UsageError
 from ordersync_cli.services.follow import Followed, Follower
 from ordersync_cli.services.intent import TAKE_NEW_ID, Intents
@@ -33,6 +33,7 @@ OUTCOME_EXITS = {
     "not_placed": 6,
     "unknown": 8,
 }
+_PROVEN = "proven never to have reached the venue"
 _UNFILLED = frozenset({"accepted", "cancelled", "expired"})
 
 
@@ -92,14 +93,15 @@ class Placing:
     def _answer_known(self, wanted: Wanted, trade: Trade) -> Placed:
         """Answer from the store; only what never left this machine is sent now, once."""
         standing = derive(trade)
-        if standing.order_status is not OrderStatus.NOT_PLACED or trade.verdict is None:
-            return placed(wanted, Followed(trade=trade, standing=standing, checks=0))
-        if trade.verdict.burns_id:
+        if standing.order_status is OrderStatus.NOT_PLACED and not never_left(trade):
+            how = f"settled by hand as {standing.order_status.value}" if trade.settled else _PROVEN
             raise UsageError(
-                f"The intent {trade.request.client_order_id} (trade {trade.trade_id}) was proven "
-                "never to have reached the venue; its id is not used again. Nothing was sent.",
+                f"The intent {trade.request.client_order_id} (trade {trade.trade_id}) was {how}; "
+                "its id is not used again. Nothing was sent.",
                 TAKE_NEW_ID,
             )
+        if not never_left(trade):
+            return placed(wanted, Followed(trade=trade, standing=standing, checks=0))
         self._intents.confirmed(wanted)
         again, signed = self._intents.commit_again(trade)
         return self._send(wanted, again, signed)

@@ -60,7 +60,7 @@ class TradeWrites:
     def begin_attempt(self, trade: Trade, *, expected_attempts: int) -> bool:
         """Write attempts, attempt_at, not_after, submitted_at by compare-and-set.
 
-        False when another process sent it meanwhile, or when something was seen or proven of it.
+        False when another process sent it meanwhile, or when something was seen, proven or settled of it.
         """
         trade_id = trade.trade_id
         assert trade_id is not None
@@ -68,7 +68,7 @@ class TradeWrites:
         if current is None or current.attempts != expected_attempts:
             return False
         burnt = current.verdict is not None and current.verdict.burns_id
-        if burnt or current.orders:
+        if burnt or current.orders or current.settled is not None:
             return False
         after = replace(
             current,

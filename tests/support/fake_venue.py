@@ -225,6 +225,9 @@ class FakeVenue:
     def offset(self) -> ClockOffset:
         return ClockOffset(seconds=self.offset_seconds, error=0.01, measured_at=self.clock.now())
 
+    def known_offset(self) -> ClockOffset:
+        return self.offset()
+
     def key_permissions(self, lane: Lane) -> KeyPermissions:
         self._call("key_permissions")
         return KeyPermissions(can_view=True, can_trade=True, can_transfer=False, portfolio_id=self.portfolio_id)

@@ -64,6 +64,10 @@ class Venue(Protocol):
         """Tell the offset, measuring it by GET /time when it is not known yet."""
         ...
 
+    def known_offset(self) -> ClockOffset | None:
+        """Tell the offset where it is known well enough; asks nobody."""
+        ...
+
     def key_permissions(self, lane: Lane) -> KeyPermissions:
         """Ask what the key may do."""
         ...

@@ -136,8 +136,7 @@ class PollThreads:
         while (ask := questions.get()) is not None:
             try:
                 done = answer(ask, looker, venue, self._clock)
-                if done.failure is None:
-                    self._offset = venue.offset()  # known by then: an answer carries the venue's time
+                self._offset = venue.known_offset() or self._offset
                 inbox.put(done)
             except Exception as bug:  # noqa: BLE001 (a silently dead thread is the fault this project replaces)
                 inbox.put(ThreadDied(name=threading.current_thread().name, error=bug))

@@ -33,6 +33,7 @@ class Tracker:
         self._tail = EventTail()
         self._shown = float("-inf")
         self._patience = StorePatience()
+        self._role_is_new = False  # taken or lost, and not acted on to its end yet
 
     # ------------------------------------------------------------------ life
 
@@ -88,7 +89,8 @@ class Tracker:
                 state.intake.lost = False
                 ask_for_all(state, "gap")
             self._refresh(mono)
-            if state.seat.turn(mono):
+            self._role_is_new = state.seat.turn(mono) or self._role_is_new
+            if self._role_is_new:
                 self._change_role()
             self._upkeep.turn(mono)
         except LeaseLost:
@@ -104,6 +106,8 @@ class Tracker:
             refresh(self.state, self._tail)
 
     def _change_role(self) -> None:
+        """Act on the role; where the store fails on the way, all of it is done again at the next step."""
+        self._role_is_new = True
         state = self.state
         state.reset_health()
         state.agenda.forget()
@@ -116,6 +120,7 @@ class Tracker:
             ask_for_all(state, "reconnect")
         else:
             state.crew.stand_by()
+        self._role_is_new = False
         self._upkeep.next_due = float("-inf")
 
     def _judge(self, mono: float) -> None:

@@ -12,6 +12,7 @@ import pytest
 from ordersync_cli.errors import StoreError
 from ordersync_cli.services.watch.event_tail import EventTail
 from ordersync_cli.services.watch.store_patience import STORE_PATIENCE
+from ordersync_cli.services.watch.watch_state import WatchState
 from tests.support.watch_world import One, WatchWorld, watch_world
 
 
@@ -72,6 +73,29 @@ def test_T36_a_store_that_stays_away_ends_the_watch_with_9(world: WatchWorld) ->
         world.run(STORE_PATIENCE + 5.0)
     assert refused.value.exit_code == 9
     one.alive = False
+
+
+@pytest.mark.parametrize("failures", [1, 3])
+def test_T36_a_role_won_while_the_store_fails_is_acted_on_when_it_answers(
+    world: WatchWorld, monkeypatch: pytest.MonkeyPatch, failures: int
+) -> None:
+    """The lease was held from then on, and nobody followed the orders."""
+    order_id = world.place(limit="90")
+    one = world.watcher()
+    resume, left = WatchState.resume, [None] * failures
+
+    def fails_at_first(state: WatchState) -> None:
+        if left:
+            left.pop()
+            raise StoreError("The store is locked.")
+        resume(state)
+
+    monkeypatch.setattr(WatchState, "resume", fails_at_first)
+    world.run(10.0)
+    world.fill(order_id)
+    world.until(lambda: world.status(order_id) == "completed", within=3.0)
+    assert one.crew.driving
+    assert one.crew.drives == 1
 
 
 class Numbered:
