@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from ordersync_cli.domain.trade import Alarm, Change, Trade
     from ordersync_cli.services.ports import ClockOffset, Store, TradeEvent, Transaction
 
+    Sourced = tuple[Source, Observation]
+
 _log = logging.getLogger(__name__)
 
 
@@ -73,14 +75,27 @@ class Recorder:
         source: Source,
     ) -> Recorded:
         """Record inside a transaction that the caller commits (with a watermark, say)."""
-        owners = self._owners(transaction, observations)
-        external = [o for o in observations if o.order_id not in owners]
-        grouped: dict[int, list[Observation]] = {}
-        for observation in observations:
+        return self.heard_in(transaction, [(source, observations)])
+
+    def heard_in(
+        self,
+        transaction: Transaction,
+        parts: Sequence[tuple[Source, Sequence[OrderSeen | FillsSeen]]],
+    ) -> Recorded:
+        """Record what several sources said at once, inside a transaction that the caller commits.
+
+        All rows of trades are locked before any other, in the order of their ids: one source after
+        the other, two processes could wait for each other.
+        """
+        told = [(source, observation) for source, part in parts for observation in part]
+        owners = self._owners(transaction, [observation for _, observation in told])
+        grouped: dict[int, list[Sourced]] = {}
+        for source, observation in told:
             trade_id = owners.get(observation.order_id)
             if trade_id is not None:
-                grouped.setdefault(trade_id, []).append(observation)
-        recorded = self._apply(transaction, grouped, source)
+                grouped.setdefault(trade_id, []).append((source, observation))
+        recorded = self._apply(transaction, grouped)
+        external = [observation for _, observation in told if observation.order_id not in owners]
         orders = tuple(o for o in external if isinstance(o, OrderSeen))
         if orders:
             transaction.external.save(orders, now=self.clock.now())
@@ -92,7 +107,7 @@ class Recorder:
     def about(self, trade_id: int, observations: Iterable[Observation], *, source: Source) -> Recorded:
         """Record observations that are known to concern one trade."""
         with self.store.write() as transaction:
-            return self._apply(transaction, {trade_id: list(observations)}, source)
+            return self.about_in(transaction, {trade_id: list(observations)}, source=source)
 
     def about_in(
         self,
@@ -102,7 +117,8 @@ class Recorder:
         source: Source,
     ) -> Recorded:
         """Record observations of known trades inside the caller's transaction."""
-        return self._apply(transaction, grouped, source)
+        told = {trade_id: [(source, one) for one in observations] for trade_id, observations in grouped.items()}
+        return self._apply(transaction, told)
 
     def _owners(self, transaction: Transaction, observations: Sequence[OrderSeen | FillsSeen]) -> dict[str, int]:
         owners = transaction.trades.ids_of({o.order_id for o in observations})
@@ -115,7 +131,7 @@ class Recorder:
                 owners.setdefault(seen.order_id, by_client[seen.client_order_id])
         return owners
 
-    def _apply(self, transaction: Transaction, grouped: dict[int, list[Observation]], source: Source) -> Recorded:
+    def _apply(self, transaction: Transaction, grouped: dict[int, list[Sourced]]) -> Recorded:
         if not grouped:
             return Recorded()
         at = self.clock.now()
@@ -124,7 +140,7 @@ class Recorder:
         confirmed: dict[int, datetime] = {}
         for trade_id in sorted(trades):
             trade: Trade = trades[trade_id]
-            for observation in grouped[trade_id]:
+            for source, observation in grouped[trade_id]:
                 change = observe(trade, observation, source=source, at=at)
                 trade = change.after
                 if change.changed:

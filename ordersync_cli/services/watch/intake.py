@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from ordersync_cli.domain.lifecycle import observe
@@ -10,8 +10,8 @@ from ordersync_cli.domain.observations import FillsSeen, OrderSeen
 from ordersync_cli.domain.orders import Source
 from ordersync_cli.domain.trade import Change, Trade
 from ordersync_cli.errors import StoreError
-from ordersync_cli.services.ports import Store, TradeEvent, Transaction
-from ordersync_cli.services.record import Recorded, Recorder
+from ordersync_cli.services.ports import Store, TradeEvent
+from ordersync_cli.services.record import Recorder
 from ordersync_cli.services.watch.watching import Held, Roster
 
 QUIET_EVERY = 10.0  # seconds between two writes of what was only confirmed (core rule on confirmed_at)
@@ -90,17 +90,15 @@ class Intake:
 
     def _write(self) -> Committed:
         with self.store.write() as transaction:
-            frames = self._seen_in(transaction, self._frames, Source.WEBSOCKET)
-            looks = self._seen_in(transaction, self._looks, Source.POLL)
+            recorded = self.recorder.heard_in(
+                transaction, ((Source.WEBSOCKET, self._frames), (Source.POLL, self._looks))
+            )
         return Committed(
-            by_frames=frames.changes,
-            by_looks=looks.changes,
-            events=(*frames.events, *looks.events),
-            external=(*frames.external, *looks.external),
+            by_frames=tuple(c for c in recorded.changes if c.source is Source.WEBSOCKET),
+            by_looks=tuple(c for c in recorded.changes if c.source is Source.POLL),
+            events=recorded.events,
+            external=recorded.external,
         )
-
-    def _seen_in(self, transaction: Transaction, seen: Sequence[OrderSeen | FillsSeen], source: Source) -> Recorded:
-        return self.recorder.seen_in(transaction, seen, source=source) if seen else Recorded()
 
     def _set_aside(self, seen: OrderSeen, mono: float) -> bool:
         held = self.roster.of_order(seen.order_id)
