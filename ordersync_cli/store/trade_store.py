@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ordersync_cli.errors import SettingsError
+from ordersync_cli.services.ports.store import PORTFOLIO
 from ordersync_cli.store.budget import SharedBudget
 from ordersync_cli.store.context import Context
 from ordersync_cli.store.externals import Externals
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from ordersync_cli.store.history import History
 
 VENUE = "venue"
-PORTFOLIO = "portfolio_id"
 TAG = "tag"
 _TAG_LENGTH = 8
 

@@ -115,6 +115,9 @@ class ImportTable(Protocol):
         ...
 
 
+PORTFOLIO = "portfolio_id"  # the note that holds the portfolio which the store belongs to
+
+
 class Notes(Protocol):
     """Small named values of the store: its identity, freeze, learned schedule, poll state."""
 

@@ -21,6 +21,7 @@ from ordersync_cli.domain.standing import derive
 from ordersync_cli.domain.trade import Change, Trade
 from ordersync_cli.errors import OrderRefused, UnreadableAnswer
 from ordersync_cli.services.ports import FillPage, TradeFilter, Transaction
+from ordersync_cli.services.ports.store import PORTFOLIO
 from ordersync_cli.services.reconcile.listing import Listing, list_booked, list_created, look_up
 from ordersync_cli.services.reconcile.pass_report import Found
 from ordersync_cli.services.reconcile.work import Work
@@ -28,6 +29,14 @@ from ordersync_cli.services.record import Recorded
 
 FILL_MARGIN = timedelta(minutes=5)
 CONTROLS_READ = 50  # newest rows among which the positive control is sought
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Key:
+    """What is known of the key that lists: whether it can, and whether it sees the store's portfolio."""
+
+    can_list: bool
+    is_ours: bool
 
 
 @dataclass(slots=True, kw_only=True)
@@ -53,7 +62,7 @@ class Intents:
 
     def _look(self, trades: Sequence[Trade]) -> None:
         """List everything created since shortly before the oldest attempt, once for all of them."""
-        can_list = self._same_portfolio()
+        key = self._key()
         controls = {_id(t): self._control(t) for t in trades}
         start = min(_start(t, controls[_id(t)]) for t in trades)
         listing = list_created(self.work, start, None, take=self._took)
@@ -66,6 +75,7 @@ class Intents:
         suspects = self._with_unexplained_fills(dead, listing)
         left = [t for t in self._load([_id(t) for t in dead]) if _unresolved(t)]
         for trade in left:
+            control = controls[_id(trade)]
             seen = absence.Listing(
                 started_at=listing.started_at,
                 window_start=listing.window_start,
@@ -73,25 +83,27 @@ class Intents:
                 order_ids=frozenset(listing.order_ids),
                 every_page_read=True,
                 quarantined=listing.quarantined,
-                can_list=can_list,
+                own_portfolio=key.is_ours or (control is not None and control.order_id in listing.order_ids),
+                can_list=key.can_list,
                 unexplained_fill=_id(trade) in suspects,
             )
-            self._count(trade, seen, controls[_id(trade)])
+            self._count(trade, seen, control)
 
     def _took(self, recorded: Recorded) -> None:
         self._changes += recorded.changes
 
-    def _same_portfolio(self) -> bool:
+    def _key(self) -> _Key:
         """Check that the key looks into the store's portfolio (another one would show nothing).
 
-        Tells whether the key may list orders at all. Raises SettingsError for another portfolio.
+        Raises SettingsError for another portfolio.
         """
         try:
             key = self.work.venue.key_permissions(self.work.lane)
         except (OrderRefused, UnreadableAnswer):  # a server of the wire format need not know this call
-            return False
+            with self.work.store.read() as transaction:
+                return _Key(can_list=False, is_ours=transaction.notes.get(PORTFOLIO) is None)
         self.work.store.claim(self.work.venue.name, key.portfolio_id)
-        return key.can_view
+        return _Key(can_list=key.can_view, is_ours=True)
 
     def _control(self, trade: Trade) -> Control | None:
         """Find the newest order that the venue had accepted before this attempt."""

@@ -12,7 +12,7 @@ import pytest
 
 from ordersync_cli.domain.observations import AnswerKind, Edit, PlaceAnswer
 from ordersync_cli.domain.orders import OrderType, Source
-from ordersync_cli.errors import OrderRefused, StoreError
+from ordersync_cli.errors import OrderRefused, StoreError, UnreadableAnswer
 from ordersync_cli.services.ports import Store, Transaction
 from ordersync_cli.services.reconcile.deep import ORDERS
 from ordersync_cli.services.sync import Syncing
@@ -148,6 +148,28 @@ def test_a_server_that_does_not_know_key_permissions_or_fills_proves_nothing_and
         world.clock.advance(31)
     assert world.view(trade.trade_id).order_status == "submitting"
     assert {b.kind for b in report.breaks} == {"unknown_outcome"}
+
+
+def test_a_look_counts_only_where_it_is_known_whose_portfolio_was_listed(world: World) -> None:
+    """Of a key whose portfolio could not be read, an order that the store knows must be in the listing."""
+    trade = world.intent()
+    world.venue.add("somebody-elses", client_order_id="theirs", product_id="ETH-USD")
+    world.venue.fail(lambda: UnreadableAnswer("garbage"), call="key_permissions", times=None)
+    for _ in range(6):
+        world.passes.light()
+        world.clock.advance(31)
+    assert world.view(trade.trade_id).order_status == "submitting"
+
+
+def test_a_known_order_in_the_listing_shows_whose_portfolio_it_is(world: World) -> None:
+    world.known("before", **LIMIT)
+    world.clock.advance(5)
+    trade = world.intent()
+    world.venue.fail(lambda: UnreadableAnswer("garbage"), call="key_permissions", times=None)
+    for _ in range(6):
+        world.passes.light()
+        world.clock.advance(31)
+    assert world.view(trade.trade_id).order_status == "not_placed"
 
 
 def test_a_sync_of_what_was_proven_absent_looks_again(world: World) -> None:
