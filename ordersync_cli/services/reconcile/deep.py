@@ -66,7 +66,7 @@ class DeepPass:
         ceiling = self._ceiling()
         for low, high in slices(start, end):
             last = self._mover(ORDERS, min(high, ceiling)) if moves else None
-            list_created(self.work, low, high, take=self.external.took, last=last)
+            list_created(self.work, low, high, each=self.external.took, last=last)
         return start
 
     def _read_fills(self, end: datetime) -> None:
@@ -83,8 +83,8 @@ class DeepPass:
         with self.work.store.read() as transaction:
             known = set(transaction.trades.ids_of(order_ids=ids))
         unknown = sorted(ids - known - self.external.order_ids.keys())
-        for _, recorded in look_up(self.work, unknown):
-            self.external.took(recorded)
+        for _ in look_up(self.work, unknown, each=self.external.took):
+            pass
 
     def _window(self, name: str, end: datetime) -> tuple[datetime, bool]:
         """Tell from when on to read, and whether the watermark may move over what is read."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from ordersync_cli.domain.identity import has_tag
 from ordersync_cli.domain.observations import OrderSeen
@@ -33,40 +32,37 @@ class External:
         with self.work.store.read() as transaction:
             self.tag = transaction.notes.get("tag") or ""
 
-    def took(self, recorded: Recorded) -> None:
-        """List the external orders of a page; freeze placing where one carries our tag."""
-        fresh = [o for o in recorded.external if o.order_id not in self.order_ids]
-        self.order_ids.update(dict.fromkeys(o.order_id for o in fresh))
-        tagged = [o for o in fresh if has_tag(o.client_order_id, self.tag)]
-        if tagged:
-            self._unknown_tagged(tagged)
-        unknown = {o.order_id for o in tagged}
-        self.work.report([self._found(o) for o in fresh if o.order_id not in unknown])
+    def took(self, transaction: Transaction, recorded: Recorded) -> None:
+        """List the external orders of a page; freeze placing where one carries our tag.
 
-    def _unknown_tagged(self, orders: Iterable[OrderSeen]) -> None:
+        Inside the page's own transaction: the watermark that moves with it would hide them from
+        the next pass.
+        """
+        fresh = {o.order_id: o for o in recorded.external if o.order_id not in self.order_ids}
+        self.order_ids.update(dict.fromkeys(fresh))
+        at = self.work.clock.now()
+        tagged = [i for i, order in fresh.items() if has_tag(order.client_order_id, self.tag)]
+        unknown = set(tagged) - self._accepted(transaction, at) if tagged else set()
+        for order_id in sorted(fresh):  # rows are locked in the order of their ids
+            if order_id not in unknown:
+                self.work.tally.see(transaction, self._found(fresh[order_id]), at)
+        for order_id in sorted(unknown):
+            self._unknown_tagged(transaction, fresh[order_id], at)
+
+    def _unknown_tagged(self, transaction: Transaction, order: OrderSeen, at: datetime) -> None:
         """A restored backup, or a second copy of this store: nothing may be placed until somebody looks."""
-        at = self.work.clock.now()
-        for order in orders:
-            with self.work.store.write() as transaction:
-                if self._was_accepted(transaction, order.order_id):
-                    self.work.tally.see(transaction, self._found(order), at)
-                    continue
-                found = self._found(order, kind="unknown_tagged_order", severity="open")
-                self.work.tally.see(transaction, found, at)
-                why = (
-                    f"order {order.order_id} ({order.client_order_id}) carries this store's tag, but the store does "
-                    "not know it: a restored backup, or a second copy."
-                )
-                freeze(transaction, why, at)
-                self.work.alarm(transaction, "unknown_tagged_order", "critical", why, order.order_id)
-
-    def _was_accepted(self, transaction: Transaction, order_id: str) -> bool:
-        at = self.work.clock.now()
-        rows = transaction.breaks.between(at - LOOK_BACK, at + timedelta(seconds=1))
-        return any(
-            r.kind == "unknown_tagged_order" and r.key == order_id and (r.resolution or "").startswith("accepted")
-            for r in rows
+        self.work.tally.see(transaction, self._found(order, kind="unknown_tagged_order", severity="open"), at)
+        why = (
+            f"order {order.order_id} ({order.client_order_id}) carries this store's tag, but the store does "
+            "not know it: a restored backup, or a second copy."
         )
+        freeze(transaction, why, at)
+        self.work.alarm(transaction, "unknown_tagged_order", "critical", why, order.order_id)
+
+    def _accepted(self, transaction: Transaction, at: datetime) -> set[str]:
+        """Name the tagged orders that a person has accepted."""
+        rows = transaction.breaks.between(at - LOOK_BACK, at + timedelta(seconds=1))
+        return {r.key for r in rows if r.kind == "unknown_tagged_order" and (r.resolution or "").startswith("accepted")}
 
     def _found(self, order: OrderSeen, *, kind: str = "external_order", severity: str = "info") -> Found:
         figures = order.figures

@@ -39,10 +39,10 @@ def _no_matter(_: FillPage) -> None:
     return
 
 
-def look_up(work: Work, order_ids: Iterable[str]) -> Iterator[tuple[Looked, Recorded]]:
-    """Look orders up in batches, each committed before the next is asked for."""
+def look_up(work: Work, order_ids: Iterable[str], *, each: Then | None = None) -> Iterator[tuple[Looked, Recorded]]:
+    """Look orders up in batches, each committed (``each`` in its transactions) before the next is asked for."""
     for part in work.looker.batches(order_ids, work.lane):
-        recorded = work.looked(part)
+        recorded = work.looked(part, each=each)
         note_contradictions(work, part.orders, recorded.changes)
         yield part, recorded
 
@@ -52,11 +52,13 @@ def list_created(
     start: datetime,
     end: datetime | None,
     *,
+    each: Then | None = None,
     take: Take = _nothing,
     last: Last | None = None,
 ) -> Listing:
     """List the orders created in [start, end); ``last`` joins the last page's transaction.
 
+    ``each`` joins the transactions of every page; ``take`` sees a page after it is committed.
     A page is committed before the next is asked for, a failed one raises, and an order on two
     pages is one order: the join sees it twice (trap T27).
     """
@@ -71,7 +73,7 @@ def list_created(
         listing.quarantined += len(page.quarantined)
         work.tally.answered.update(o.order_id for o in page.orders)
         then = _together(work.unreadable(page.quarantined), last if cursor is None else None)
-        recorded = work.record(page.orders, then)
+        recorded = work.record(page.orders, then, each=each)
         note_contradictions(work, page.orders, recorded.changes)
         take(recorded)
         if cursor is None:

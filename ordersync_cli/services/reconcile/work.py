@@ -43,10 +43,13 @@ class Work:
     dry: bool = False
     contradicted: dict[str, int] = field(default_factory=dict)
 
-    def record(self, observations: Sequence[OrderSeen | FillsSeen], then: Then | None = None) -> Recorded:
+    def record(
+        self, observations: Sequence[OrderSeen | FillsSeen], then: Then | None = None, *, each: Then | None = None
+    ) -> Recorded:
         """Commit what the venue said of any orders, with what belongs to the same moment.
 
-        ``then`` runs inside the transaction of the last rows.
+        ``each`` runs inside every transaction, with what that one recorded; after it ``then``,
+        inside the transaction of the last rows. Neither may ask the venue.
         """
         self.pulse.step()
         changes: list[Change] = []
@@ -56,6 +59,8 @@ class Work:
             with self.store.write() as transaction:
                 recorded = self.recorder.seen_in(transaction, chunk, source=self.source)
                 self._count(transaction, recorded)
+                if each is not None:
+                    each(transaction, recorded)
                 if then is not None and chunk is chunks[-1]:
                     then(transaction, recorded)
             changes += recorded.changes
@@ -79,12 +84,12 @@ class Work:
         if self.lease is not None and before != (self.tally.drift.settled, self.tally.drift.late):
             drift.keep(transaction, self.mode, self.tally.drift)
 
-    def looked(self, part: Looked) -> Recorded:
+    def looked(self, part: Looked, *, each: Then | None = None) -> Recorded:
         """Commit one answered batch of look-ups, and sound the alarm for rows that cannot be read."""
         self.tally.answered.update(o.order_id for o in part.orders)
         if not part.orders and not part.quarantined:
             return Recorded()
-        return self.record(part.orders, self.unreadable(part.quarantined))
+        return self.record(part.orders, self.unreadable(part.quarantined), each=each)
 
     def unreadable(self, rows: Iterable[Quarantined]) -> Then | None:
         """Make the alarm for rows of a page that could not be read (trap T37)."""

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ordersync_cli.domain.orders import OrderType, Origin
-from ordersync_cli.errors import PlacingFrozen, VenueUnavailable
-from ordersync_cli.services.freeze import refuse_when_frozen
+from ordersync_cli.errors import PlacingFrozen, StoreError, VenueUnavailable
+from ordersync_cli.services.freeze import frozen_because, refuse_when_frozen
 from ordersync_cli.services.ports import Balance
 from ordersync_cli.services.reconcile.acceptance import accept_break
 from ordersync_cli.services.reconcile.audits import audits_of
@@ -174,6 +178,67 @@ def test_T45_a_tagged_order_that_the_store_does_not_know_freezes_placing_until_a
     assert kinds(later) == {"external_order": "info"}
     with world.store.read() as transaction:
         refuse_when_frozen(transaction)
+
+
+class CutStore:
+    """A store that is lost at one of its commits and stays away: as by kill -9, no last words reach it."""
+
+    def __init__(self, store: Any, commit: int) -> None:
+        self._store = store
+        self._left = commit
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    @property
+    def reached(self) -> bool:
+        return self._left <= 0
+
+    @contextmanager
+    def write(self) -> Iterator[Any]:
+        with self._store.write() as transaction:
+            yield transaction
+            self._left -= 1
+            if self.reached:
+                raise StoreError("The store is locked.")
+
+
+@pytest.mark.parametrize("found_by", ["listing", "fill"])
+def test_T45_a_pass_cut_at_any_commit_never_moves_past_a_tagged_order_unsaid(tmp_path: Path, found_by: str) -> None:
+    commit, reached = 0, True
+    while reached:
+        commit += 1
+        world = World(url=f"sqlite:///{tmp_path / f'{commit}.db'}")
+        world.deep()
+        world.clock.advance(3600)
+        old = world.clock.now() - timedelta(days=20)
+        times = {} if found_by == "listing" else {"created_time": old}
+        world.venue.accept(world.request(), "lost", **times)
+        if found_by == "fill":
+            world.venue.fill("lost", "1", "10")
+        world.clock.advance(1800)  # longer ago than the next pass reads back
+        store = CutStore(world.store, commit)
+        with suppress(StoreError):
+            world.another(store=store).deep()
+        reached = store.reached
+        world.clock.advance(300)
+        world.deep()
+        with world.store.read() as transaction:
+            assert [(b.kind, b.key) for b in transaction.breaks.open()] == [("unknown_tagged_order", "lost")], commit
+            assert frozen_because(transaction) is not None, commit
+        assert "unknown_tagged_order" in world.heard.rules(), commit
+        world.close()
+    assert commit > 5
+
+
+def test_T45_a_tagged_order_on_a_long_page_is_said_where_it_is_committed(world: World) -> None:
+    for number in range(150):
+        world.venue.add(f"app{number:03}")
+    world.clock.advance(1)
+    world.venue.accept(world.request(), "lost")  # the newest is the first on the page
+    report = world.deep()
+    assert kinds(report) == {"unknown_tagged_order": "open", "external_order": "info"}
+    assert len(report.breaks) == 151
 
 
 def test_every_break_kind_is_named_once_and_a_second_pass_finds_nothing_new(world: World) -> None:
