@@ -16,6 +16,7 @@ _WORDS = {
     "refused": "the venue refused the cancel",
     "ended_before": "nothing to cancel",
     "waiting": "stored, and sent as soon as the order id is known",
+    "key_refused": "not asked for; the wish stays stored, and is sent once the venue takes the key",
     "unknown": "the answer was lost; the wish stays stored",
     "external": "not in this store",
     "unknown_order": "neither the store nor the venue knows it",

@@ -30,7 +30,7 @@ class Cancelled:
     """What became of one wish to cancel.
 
     ``result``: accepted (may still fill), refused, ended_before, waiting (no order id yet),
-    unknown (the answer was lost), external, unknown_order, not_looked_up.
+    unknown (the answer was lost), key_refused (the wish stands), external, unknown_order, not_looked_up.
     """
 
     wanted: str
@@ -109,26 +109,21 @@ class Cancelling:
         return Cancelled(wanted=name, trade_id=None, order_id=order_id, result=result, reason=reason, exit_code=code)
 
     def _ask(self, order_ids: Sequence[str], asked: dict[str, dict[str, int]]) -> Iterator[Cancelled]:
-        answers, problem = ask_for_cancels(self.venue, order_ids, Lane.SYNC)
-        by_id = {answer.order_id: answer for answer in answers}
-        for order_id in order_ids:
-            answer = by_id.get(order_id)
-            trade_id = next(iter(asked[order_id].values()))
-            reason = "the venue's answer did not name this order" if problem is None else problem.message.rstrip(".")
-            result, code = "unknown", OutcomeUnknown.exit_code
-            if answer is not None:
-                accepted, reason = self._answered(trade_id, answer)
-                result = "accepted" if accepted else "refused"
-                code = 0 if accepted else OrderRefused.exit_code if problem is None else problem.exit_code
-            for name in asked[order_id]:
-                yield Cancelled(
-                    wanted=name,
-                    trade_id=trade_id,
-                    order_id=order_id,
-                    result=result,
-                    reason=None if result == "accepted" else reason,
-                    exit_code=code,
-                )
+        unanswered = dict.fromkeys(order_ids)
+        ending: OrdersyncError | None = None  # what ended the asking, where that was no answer to an order
+        for answers, problem in ask_for_cancels(self.venue, order_ids, Lane.SYNC):
+            ending = problem if not answers else None
+            for answer in [one for one in answers if one.order_id in unanswered]:
+                del unanswered[answer.order_id]
+                accepted, why = self._answered(next(iter(asked[answer.order_id].values())), answer)
+                result, code = ("accepted", 0) if accepted else ("refused", OrderRefused.exit_code)
+                yield from _each(asked, answer.order_id, result, None if accepted else why, code)
+        reason = "the venue's answer did not name this order" if ending is None else ending.message.rstrip(".")
+        result, code = "unknown", OutcomeUnknown.exit_code
+        if isinstance(ending, CredentialsRefused):  # it says nothing of the orders: the wishes stand
+            result, code = "key_refused", ending.exit_code
+        for order_id in unanswered:
+            yield from _each(asked, order_id, result, reason, code)
 
     def _answered(self, trade_id: int, answer: CancelAnswer) -> tuple[bool, str]:
         """Write down what the venue answered; tells whether it accepted, and why not."""
@@ -149,6 +144,14 @@ class Cancelling:
                 return
             wanted = [o for o in page.orders if o.order_id in batch]
             self.recorder.seen(wanted, source=Source.SYNC)
+
+
+def _each(
+    asked: dict[str, dict[str, int]], order_id: str, result: str, reason: str | None, code: int
+) -> Iterator[Cancelled]:
+    """Say the same of an order under each name it was given."""
+    for name, trade_id in asked[order_id].items():
+        yield Cancelled(wanted=name, trade_id=trade_id, order_id=order_id, result=result, reason=reason, exit_code=code)
 
 
 def _ended(name: str, trade: Trade, standing: Standing) -> Cancelled | None:

@@ -122,7 +122,7 @@ def test_a_cancel_asked_for_twice_is_on_its_way(stage: Stage) -> None:
     ("status", "body", "code", "result", "stands"),
     [
         (400, '{"error": "InvalidArgument", "message": "no"}', 5, "refused", "open"),
-        (403, '{"error": "PERMISSION_DENIED", "message": "Missing required scopes"}', 4, "refused", "open"),
+        (403, '{"error": "PERMISSION_DENIED", "message": "Missing required scopes"}', 4, "key_refused", "cancelling"),
         (503, "go/sg/1", 8, "unknown", "cancelling"),
         (200, "<html>", 8, "unknown", "cancelling"),
     ],

@@ -110,6 +110,7 @@ class FakeVenue:
         self.page_size = 250
         self.fills_page_size = 100
         self.max_ids = 100  # larger batches are refused
+        self.minded: set[str] = set()  # a request to cancel that holds one of these is refused as a whole
         self.seconds_per_request = 0.0
         self.portfolio_id = "portfolio-1"
         self.offset_seconds = 0.0
@@ -313,6 +314,8 @@ class FakeVenue:
 
     def cancel(self, order_ids: Sequence[str], lane: Lane) -> tuple[CancelAnswer, ...]:
         self._call("cancel", *order_ids)
+        if not self.minded.isdisjoint(order_ids):
+            raise OrderRefused("Cancel Orders: the venue answered 400 (INVALID_ARGUMENT: order_ids).")
         answers = []
         for order_id in order_ids:
             order = self.orders.get(order_id)

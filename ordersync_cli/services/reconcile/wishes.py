@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from ordersync_cli.domain.observations import CancelSeen, CancelStep
@@ -23,7 +23,7 @@ def send_wishes(work: Work, trade_ids: Sequence[int]) -> OrdersyncError | None:
     A dry run sends nothing. The answer is stored; only the venue's word ends an order. A cancel
     that cannot be sent must not keep the pass from the orders that nobody wants cancelled.
     """
-    first: OrdersyncError | None = None
+    worst: OrdersyncError | None = None
     if work.dry:
         return None
     for start in range(0, len(trade_ids), MOST_AT_ONCE):
@@ -33,31 +33,52 @@ def send_wishes(work: Work, trade_ids: Sequence[int]) -> OrdersyncError | None:
         if not due:
             continue
         work.pulse.step()
-        answers, problem = ask_for_cancels(work.venue, list(due), work.lane)
-        first = first or problem
-        if isinstance(problem, CredentialsRefused):
-            continue  # it is the key that was refused: the wish stands, and is sent with a better one
-        at = work.venue.now()
-        told = {}
-        for answer in answers:
-            trade = due.get(answer.order_id)
-            if trade is not None and trade.cancel is not None and trade.trade_id is not None:
-                told[trade.trade_id] = [answered(trade.cancel, answer, at=at)]
-        work.record_about(told)
-    return first
+        for answers, problem in ask_for_cancels(work.venue, list(due), work.lane):
+            if worst is None or (problem is not None and isinstance(worst, OrderRefused)):
+                worst = problem  # that one order cannot be cancelled is the least of them
+            _write_down(work, due, answers)
+    return worst
 
 
 def ask_for_cancels(
     venue: Venue, order_ids: Sequence[str], lane: Lane
-) -> tuple[tuple[CancelAnswer, ...], OrdersyncError | None]:
-    """Ask, once; a refusal of the whole request is the answer to each, and any other failure leaves it unknown."""
-    try:
-        return venue.cancel(order_ids, lane), None
-    except (OrderRefused, CredentialsRefused) as refused:
-        said = refused.message.rstrip(".")
-        return tuple(CancelAnswer(order_id=i, accepted=False, reason=said) for i in order_ids), refused
-    except (VenueUnavailable, UnreadableAnswer) as problem:
-        return (), problem
+) -> Iterator[tuple[tuple[CancelAnswer, ...], OrdersyncError | None]]:
+    """Ask, yielding after each request what it answered and what went wrong, so that the caller commits at once.
+
+    A refused request of many may be the fault of one id: it is asked for in halves, and only of a
+    single id the refusal is the answer. Any other failure, a refusal of the key too, says nothing
+    of the orders and ends the asking: their wishes stand. What was taken is not asked for again.
+    """
+    left = [order_ids]
+    while left:
+        asked, *left = left
+        answers: tuple[CancelAnswer, ...] = ()
+        problem: OrdersyncError | None = None
+        try:
+            answers = venue.cancel(asked, lane)
+        except OrderRefused as refused:
+            half = len(asked) // 2
+            if half:
+                left = [asked[:half], asked[half:], *left]
+            else:
+                answers = (CancelAnswer(order_id=asked[0], accepted=False, reason=refused.message.rstrip(".")),)
+                problem = refused
+        except (VenueUnavailable, CredentialsRefused, UnreadableAnswer) as failure:
+            left, problem = [], failure
+        yield answers, problem
+
+
+def _write_down(work: Work, due: Mapping[str, Trade], answers: Sequence[CancelAnswer]) -> None:
+    at = work.venue.now()
+    told = {}
+    for answer in answers:
+        trade = due.get(answer.order_id)
+        if trade is not None and trade.cancel is not None and trade.trade_id is not None:
+            told[trade.trade_id] = [answered(trade.cancel, answer, at=at)]
+    if told:
+        work.record_about(told)
+    else:
+        work.pulse.step()
 
 
 def _is_due(work: Work, trade: Trade) -> bool:

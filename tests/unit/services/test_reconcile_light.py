@@ -301,6 +301,51 @@ def test_T31_a_cancel_that_cannot_be_sent_keeps_the_pass_from_nothing(
         assert world.venue.cancels == ["o1"]
 
 
+def wished_away(world: World, *order_ids: str) -> None:
+    """Place resting orders, each with a wish to cancel that somebody stored and nobody has sent."""
+    for order_id in order_ids:
+        trade = world.placed(order_id, order_type=OrderType.LIMIT, limit_price=Decimal(10))
+        wish = CancelSeen(requested_at=world.venue.now(), step=CancelStep.REQUESTED)
+        world.recorder.about(trade.trade_id, [wish], source=Source.SYNC)
+    world.clock.advance(10)
+
+
+def test_a_cancel_that_the_venue_minds_keeps_no_other_from_being_sent(world: World) -> None:
+    order_ids = [f"o{number:02}" for number in range(40)]
+    wished_away(world, *order_ids)
+    world.venue.minded = {"o07", "o31"}
+    with pytest.raises(OrderRefused):
+        world.passes.light()
+    assert sorted(world.venue.cancels) == [i for i in order_ids if i not in world.venue.minded], "each once"
+    assert {i for i in order_ids if world.view(i).order_status == "open"} == {"o07", "o31"}
+    asked = world.venue.count("cancel")
+    assert world.passes.light().exit_code == 0
+    assert world.venue.count("cancel") == asked, "what the venue refused alone is not asked for again"
+
+
+@pytest.mark.parametrize("problem", [CredentialsRefused("it refuses the key."), VenueUnavailable("503.")])
+def test_what_was_cancelled_before_the_asking_failed_stays_and_the_rest_is_still_wished(
+    world: World, problem: OrdersyncError
+) -> None:
+    wished_away(world, "a", "b", "c", "d")
+    world.venue.minded = {"b"}
+    # asked for: a b c d, a b, a, b, and the failure meets c d
+    world.venue.fail(lambda: problem, call="cancel", skip=4, times=1)
+    with pytest.raises(type(problem)):
+        world.passes.light()
+    assert world.venue.cancels == ["a"]
+    with world.store.read() as transaction:
+        wishes = {t.orders[0].order_id: t.cancel for t in transaction.trades.load([1, 2, 3, 4], lock=False).values()}
+    assert {k: w and w.step for k, w in wishes.items()} == {
+        "a": CancelStep.ACCEPTED,
+        "b": CancelStep.REFUSED,
+        "c": CancelStep.REQUESTED,
+        "d": CancelStep.REQUESTED,
+    }
+    world.passes.light()
+    assert world.venue.cancels == ["a", "c", "d"]
+
+
 def test_T31_open_after_an_accepted_cancel_is_cancelling_then_the_venues_word(world: World) -> None:
     trade = world.placed("o1", order_type=OrderType.LIMIT, limit_price=Decimal(10))
     now = world.venue.now()
