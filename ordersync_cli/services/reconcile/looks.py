@@ -16,6 +16,8 @@ from ordersync_cli.services.ports import Lane, OrderPage, Quarantined, Venue
 from ordersync_cli.services.reconcile.fill_looks import all_fills, fill_pages
 
 BATCH = 100  # ids in one request: the venue documents no limit, clients in the field use 100
+GROW_AFTER = 8  # full batches answered, before twice as many ids are tried again
+GROW_AFTER_AT_MOST = 512  # the same where a venue refused that time after time
 PAGES_PER_BATCH = 250  # a listing of 100 orders that goes on longer than this has no end
 
 
@@ -39,6 +41,38 @@ class Looked:
 
 
 @dataclass(slots=True)
+class BatchSize:
+    """How many ids the venue takes in one request, as far as it has shown.
+
+    A refusal may have been a passing one, so what became smaller grows again. A venue that does
+    take no more refuses that each time, and is tried ever more rarely.
+    """
+
+    now: int = BATCH
+    _answered: int = field(default=0, init=False)  # full batches since the size was changed
+    _patience: int = field(default=GROW_AFTER, init=False)
+    _trying_from: int = field(default=0, init=False)  # the size before a larger one that is still on trial
+
+    def too_many(self, half: int) -> None:
+        """Take note that a request was refused for the number of its ids, and half of them were not."""
+        if self._trying_from:
+            self._patience = min(2 * self._patience, GROW_AFTER_AT_MOST)
+        self.now = max(1, min(self.now, half))
+        self._answered = self._trying_from = 0
+
+    def went_through(self, count: int) -> None:
+        """Take note of a request that was answered; enough full ones let the size grow."""
+        if count > self._trying_from > 0:
+            self._trying_from, self._patience = 0, GROW_AFTER
+        if count < self.now or self.now >= BATCH:
+            return
+        self._answered += 1
+        if self._answered >= self._patience:
+            self._trying_from, self._answered = self.now, 0
+            self.now = min(2 * self.now, BATCH)
+
+
+@dataclass(slots=True)
 class Looker:
     """Looks orders and fills up in batches; remembers what batch size the venue takes.
 
@@ -47,9 +81,14 @@ class Looker:
 
     venue: Venue
     clock: Clock
-    batch: int = BATCH
     filter_ignored: bool = field(default=False, init=False)
     refused: int = field(default=0, init=False)  # requests that the venue refused as a whole
+    _size: BatchSize = field(default_factory=BatchSize, init=False)
+
+    @property
+    def batch(self) -> int:
+        """Tell how many ids are asked for in one request."""
+        return self._size.now
 
     def orders(self, order_ids: Iterable[str], lane: Lane) -> Looked:
         """Look up orders, all or nothing. Raises when any look-up failed (see `batches`)."""
@@ -67,7 +106,10 @@ class Looker:
                 yield from self._singly(left, lane)
                 return
             chunk, left = left[: self.batch], left[self.batch :]
+            before = self.refused
             yield from self._split(chunk, lane)
+            if self.refused == before:
+                self._size.went_through(len(chunk))
 
     def _split(self, chunk: Sequence[str], lane: Lane) -> Iterator[Looked]:
         """Ask for a chunk; where the venue refuses it, for its halves, down to the one that it minds."""
@@ -82,7 +124,7 @@ class Looker:
             yield from self._split(chunk[:half], lane)
             yield from self._split(chunk[half:], lane)
             if self.refused == before:  # both halves went through: it was their number
-                self.batch = max(1, min(self.batch, half))
+                self._size.too_many(half)
 
     def _together(self, chunk: Sequence[str], lane: Lane) -> Iterator[Looked]:
         """Ask for one chunk in one request (more where it answers in pages), then for what it left out."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ordersync_cli.errors import UnreadableAnswer, VenueUnavailable
+from ordersync_cli.errors import OrderRefused, UnreadableAnswer, VenueUnavailable
 from ordersync_cli.services.ports import Lane
 from ordersync_cli.services.reconcile.looks import Looker
 from tests.support.fake_venue import FakeVenue
@@ -83,6 +83,58 @@ def test_a_batch_that_the_venue_refuses_is_halved_and_the_size_remembered() -> N
     before = venue.requests_made
     eyes.orders(venue.orders, Lane.LIGHT)
     assert venue.requests_made - before == 4
+
+
+def test_a_passing_refusal_makes_the_batches_small_for_a_while_only() -> None:
+    venue = venue_with(100)
+    eyes = looker(venue)
+    for _ in range(7):  # as many as would end at one request an order
+        venue.fail(lambda: OrderRefused("400: a hiccup."), call="orders_by_id", times=1)
+        assert len(eyes.orders(venue.orders, Lane.POLL).orders) == 100
+        assert eyes.batch == 50
+        for _ in range(5):
+            eyes.orders(venue.orders, Lane.POLL)
+        before = venue.requests_made
+        eyes.orders(venue.orders, Lane.POLL)
+        assert venue.requests_made - before == 1
+
+
+def test_batches_that_had_become_single_orders_grow_again_from_turn_to_turn() -> None:
+    venue = venue_with(100)
+    eyes = looker(venue)
+    venue.max_ids = 1
+    eyes.orders(venue.orders, Lane.POLL)
+    assert eyes.batch == 1
+    venue.max_ids = 100
+    for _ in range(20):
+        eyes.orders(venue.orders, Lane.POLL)
+    assert eyes.batch == 100
+
+
+def test_a_venue_that_takes_few_ids_is_asked_too_much_ever_more_rarely() -> None:
+    venue = venue_with(100)
+    venue.max_ids = 7
+    eyes = looker(venue)
+    for _ in range(100):
+        assert len(eyes.orders(venue.orders, Lane.POLL).orders) == 100
+    refused, before = eyes.refused, venue.requests_made
+    for _ in range(100):
+        assert len(eyes.orders(venue.orders, Lane.POLL).orders) == 100
+    assert eyes.batch == 6
+    assert eyes.refused - refused <= 4
+    assert venue.requests_made - before <= 100 * 17 + 4
+    assert venue.count("order") == 0
+
+
+def test_a_few_orders_do_not_try_the_size_of_many() -> None:
+    venue = venue_with(100)
+    venue.max_ids = 25
+    eyes = looker(venue)
+    eyes.orders(venue.orders, Lane.POLL)
+    refused = eyes.refused
+    for _ in range(100):
+        eyes.orders(list(venue.orders)[:20], Lane.POLL)
+    assert (eyes.batch, eyes.refused) == (25, refused)
 
 
 def test_T37_an_unreadable_order_loses_only_itself() -> None:
