@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from ordersync_cli.domain import absence
 from ordersync_cli.domain.absence import TOKEN_DEAD_FOR, Control, look_of, objection, proof_of
-from ordersync_cli.domain.matching import same_product
+from ordersync_cli.domain.matching import may_be_ours, same_product
 from ordersync_cli.domain.observations import AbsenceProven, Look
 from ordersync_cli.domain.orders import OrderStatus, Origin
 from ordersync_cli.domain.standing import derive
@@ -23,6 +23,7 @@ from ordersync_cli.errors import OrderRefused, UnreadableAnswer
 from ordersync_cli.services.ports import FillPage, TradeFilter, Transaction
 from ordersync_cli.services.ports.store import PORTFOLIO
 from ordersync_cli.services.reconcile.listing import Listing, list_booked, list_created, look_up
+from ordersync_cli.services.reconcile.named_twice import name_both
 from ordersync_cli.services.reconcile.pass_report import Found
 from ordersync_cli.services.reconcile.work import Work
 from ordersync_cli.services.record import Recorded
@@ -62,11 +63,12 @@ class Intents:
 
     def _look(self, trades: Sequence[Trade]) -> None:
         """List everything created since shortly before the oldest attempt, once for all of them."""
-        key = self._key()
+        key = _key(self.work)
         controls = {_id(t): self._control(t) for t in trades}
         start = min(_start(t, controls[_id(t)]) for t in trades)
-        listing = list_created(self.work, start, None, take=self._took)
-        left = [t for t in self._load([_id(t) for t in trades]) if _unresolved(t)]
+        names = frozenset(t.request.client_order_id for t in trades)
+        listing = list_created(self.work, start, None, take=self._took, names=names)
+        left = self._told([t for t in self._load([_id(t) for t in trades]) if _unresolved(t)], listing)
         # A look counts only where it started after the token was dead for a while, so the
         # rest of the proof is not asked for before.
         dead = [t for t in left if t.not_after and listing.started_at > t.not_after + TOKEN_DEAD_FOR]
@@ -76,34 +78,34 @@ class Intents:
         left = [t for t in self._load([_id(t) for t in dead]) if _unresolved(t)]
         for trade in left:
             control = controls[_id(trade)]
-            seen = absence.Listing(
+            looked = absence.Listing(
                 started_at=listing.started_at,
                 window_start=listing.window_start,
                 rows=listing.rows,
                 order_ids=frozenset(listing.order_ids),
                 every_page_read=True,
                 quarantined=listing.quarantined,
+                holds_order=any(may_be_ours(trade, seen) for seen in listing.named),
                 own_portfolio=key.is_ours or (control is not None and control.order_id in listing.order_ids),
                 can_list=key.can_list,
                 unexplained_fill=_id(trade) in suspects,
             )
-            self._count(trade, seen, control)
+            self._count(trade, looked, control)
+
+    def _told(self, trades: Sequence[Trade], listing: Listing) -> list[Trade]:
+        """Tell trades of listed orders that may be theirs; returns those of which still nothing is known.
+
+        Where another row names such an order (a bot's own, say), the listing spoke to that row alone.
+        """
+        for trade in trades:
+            theirs = [seen for seen in listing.named if may_be_ours(trade, seen)]
+            if theirs:
+                self._took(self.work.record_about({_id(trade): theirs}))
+                name_both(self.work, [_id(trade)])
+        return [t for t in self._load([_id(t) for t in trades]) if _unresolved(t)]
 
     def _took(self, recorded: Recorded) -> None:
         self._changes += recorded.changes
-
-    def _key(self) -> _Key:
-        """Check that the key looks into the store's portfolio (another one would show nothing).
-
-        Raises SettingsError for another portfolio.
-        """
-        try:
-            key = self.work.venue.key_permissions(self.work.lane)
-        except (OrderRefused, UnreadableAnswer):  # a server of the wire format need not know this call
-            with self.work.store.read() as transaction:
-                return _Key(can_list=False, is_ours=transaction.notes.get(PORTFOLIO) is None)
-        self.work.store.claim(self.work.venue.name, key.portfolio_id)
-        return _Key(can_list=key.can_view, is_ours=True)
 
     def _control(self, trade: Trade) -> Control | None:
         """Find the newest order that the venue had accepted before this attempt."""
@@ -183,6 +185,20 @@ class Intents:
             age_seconds=max(0.0, (at - since).total_seconds()),
         )
         self.work.report([found])
+
+
+def _key(work: Work) -> _Key:
+    """Check that the key looks into the store's portfolio (another one would show nothing).
+
+    Raises SettingsError for another portfolio.
+    """
+    try:
+        key = work.venue.key_permissions(work.lane)
+    except (OrderRefused, UnreadableAnswer):  # a server of the wire format need not know this call
+        with work.store.read() as transaction:
+            return _Key(can_list=False, is_ours=transaction.notes.get(PORTFOLIO) is None)
+    work.store.claim(work.venue.name, key.portfolio_id)
+    return _Key(can_list=key.can_view, is_ours=True)
 
 
 def _start(trade: Trade, control: Control | None) -> datetime:

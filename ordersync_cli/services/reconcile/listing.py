@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from ordersync_cli.domain.observations import FillsSeen
+from ordersync_cli.domain.observations import FillsSeen, OrderSeen
 from ordersync_cli.domain.orders import Fill
 from ordersync_cli.errors import UnreadableAnswer
 from ordersync_cli.services.ports import FillPage, Transaction
@@ -22,11 +22,15 @@ Last = Callable[[Transaction], None]
 
 @dataclass(slots=True, kw_only=True)
 class Listing:
-    """A window that was read to its last page. ``started_at`` is on the venue's clock."""
+    """A window that was read to its last page. ``started_at`` is on the venue's clock.
+
+    ``named``: the sights of orders under the client order ids that were asked for by name.
+    """
 
     started_at: datetime
     window_start: datetime
     order_ids: set[str] = field(default_factory=set)
+    named: list[OrderSeen] = field(default_factory=list)
     rows: int = 0
     quarantined: int = 0
 
@@ -55,9 +59,11 @@ def list_created(
     each: Then | None = None,
     take: Take = _nothing,
     last: Last | None = None,
+    names: Collection[str | None] = (),
 ) -> Listing:
     """List the orders created in [start, end); ``last`` joins the last page's transaction.
 
+    ``names`` are client order ids whose sights are kept in the listing, whoever else names their orders.
     ``each`` joins the transactions of every page; ``take`` sees a page after it is committed.
     A page is committed before the next is asked for, a failed one raises, and an order on two
     pages is one order: the join sees it twice (trap T27).
@@ -69,6 +75,7 @@ def list_created(
         page = work.venue.orders_created(start, end, work.lane, cursor)
         cursor = page.next_cursor
         listing.order_ids.update(o.order_id for o in page.orders)
+        listing.named += [o for o in page.orders if o.client_order_id is not None and o.client_order_id in names]
         listing.rows += len(page.orders)
         listing.quarantined += len(page.quarantined)
         work.tally.answered.update(o.order_id for o in page.orders)

@@ -29,11 +29,11 @@ def settle_named_twice(work: Work, trade_ids: Sequence[int]) -> None:
     for part in work.looker.batches(named, work.lane):
         for seen in part.orders:
             work.record_about({trade_id: [seen] for trade_id in named[seen.order_id]})
-    _name_both(work, trade_ids)
+    name_both(work, trade_ids)
 
 
-def _name_both(work: Work, trade_ids: Sequence[int]) -> None:
-    """Name the trades that still claim an order which another row has."""
+def name_both(work: Work, trade_ids: Sequence[int]) -> None:
+    """Report those of these trades that claim an order which another row has."""
     with work.store.read() as transaction:
         trades = transaction.trades.load(trade_ids, lock=False)
         standing = {trade_id: derive(trade) for trade_id, trade in sorted(trades.items())}

@@ -150,6 +150,22 @@ def test_a_server_that_does_not_know_key_permissions_or_fills_proves_nothing_and
     assert {b.kind for b in report.breaks} == {"unknown_outcome"}
 
 
+def test_an_intent_whose_order_another_row_names_is_not_proven_absent(world: World) -> None:
+    """The listing held it, and spoke to the bot's own row alone: a bot would have bought again."""
+    trade = world.intent()
+    world.imported(["o1"])
+    world.venue.accept(trade.request, "o1")
+    world.venue.fill("o1", "1", "10")
+    world.venue.end("o1", "FILLED")
+    report = world.passes.light()
+    assert [world.view(one).status for one in (trade.trade_id, "o1")] == ["completed", "completed"]
+    assert [(b.kind, b.trade_id) for b in report.breaks if b.severity == "open"] == [("duplicate", trade.trade_id)]
+    for _ in range(6):
+        world.clock.advance(31)
+        assert world.passes.light().exit_code == 10, "until somebody accepts it"
+    assert world.view(trade.trade_id).status == "completed"
+
+
 def test_a_look_counts_only_where_it_is_known_whose_portfolio_was_listed(world: World) -> None:
     """Of a key whose portfolio could not be read, an order that the store knows must be in the listing."""
     trade = world.intent()
