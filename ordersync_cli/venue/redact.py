@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from ordersync_cli.venue.wire_values import storable
+
 _SECRETS = re.compile(
     r"-----BEGIN[^-]*-----.*?(?:-----END[^-]*-----|\Z)"  # a PEM block, cut or whole
     r"|eyJ[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*){0,2}"  # a JSON web token
@@ -15,7 +17,7 @@ _FIELDS = re.compile(r'("(?:jwt|privateKey|api_secret|secret|authorization)"\s*:
 
 
 def redacted(text: str, limit: int = 300) -> str:
-    """Give the text without secrets, on one line, cut to ``limit`` characters."""
+    """Give the text without secrets and what no store holds, on one line, cut to ``limit`` characters."""
     cleaned = _SECRETS.sub("[redacted]", _FIELDS.sub(r'\1"[redacted]"', text))
-    line = " ".join(cleaned.split())
+    line = storable(" ".join(cleaned.split()))
     return line if len(line) <= limit else line[: limit - 1] + "…"

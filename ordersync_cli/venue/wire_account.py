@@ -15,6 +15,7 @@ from ordersync_cli.venue.wire_values import (
     as_row,
     flag,
     moment,
+    need_id,
     need_number,
     need_text,
     number,
@@ -72,7 +73,7 @@ def key_permissions(body: Json) -> KeyPermissions:
         can_view=flag(row, "can_view"),
         can_trade=flag(row, "can_trade"),
         can_transfer=flag(row, "can_transfer"),
-        portfolio_id=need_text(row, "portfolio_uuid"),
+        portfolio_id=need_id(row, "portfolio_uuid"),
     )
 
 

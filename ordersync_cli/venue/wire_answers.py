@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ordersync_cli.domain.observations import AnswerKind
 from ordersync_cli.services import ports
 from ordersync_cli.venue.redact import redacted
-from ordersync_cli.venue.wire_values import WireError, as_row, as_rows, flag, number, text
+from ordersync_cli.venue.wire_values import WireError, as_row, as_rows, flag, number, text, venue_id
 
 if TYPE_CHECKING:
     from ordersync_cli.services.ports import CancelAnswer, Preview
@@ -42,7 +42,7 @@ def created(body: Json) -> Created:
     """
     answer = as_row(body, "create answer")
     accepted = as_row(answer.get("success_response") or {}, "success_response")
-    order_id = text(accepted, "order_id") or text(answer, "order_id")
+    order_id = venue_id(accepted, "order_id") or venue_id(answer, "order_id")
     if "success" not in answer:
         raise WireError("the create answer has no success field")
     if flag(answer, "success"):
@@ -105,7 +105,7 @@ def cancel_answers(body: Json) -> tuple[CancelAnswer, ...]:
     answers = []
     for value in as_rows(as_row(body, "cancel answer"), "results"):
         row = as_row(value, "cancel result")
-        order_id = text(row, "order_id")
+        order_id = venue_id(row, "order_id")
         if order_id is None:
             raise WireError("a cancel result names no order")
         accepted = flag(row, "success")

@@ -11,8 +11,8 @@ from ordersync_cli.venue.wire_values import (
     as_row,
     flag,
     moment,
+    need_id,
     need_number,
-    need_text,
     number,
     text,
 )
@@ -32,8 +32,8 @@ def fill(value: Json) -> Fill:
         raise WireError("sequence_timestamp and trade_time are missing")
     side = (text(row, "side") or "").upper()
     return Fill(
-        entry_id=need_text(row, "entry_id"),
-        order_id=need_text(row, "order_id"),
+        entry_id=need_id(row, "entry_id"),
+        order_id=need_id(row, "order_id"),
         venue_trade_id=text(row, "trade_id") or "",
         # A row without its type is not taken for a plain fill: it would be summed by guess.
         trade_type=text(row, "trade_type") or "UNKNOWN",

@@ -13,12 +13,15 @@ from ordersync_cli.venue.wire_values import (
     Row,
     WireError,
     as_row,
+    chosen_id,
     count,
     moment,
+    need_id,
     need_text,
     number,
     positive,
     text,
+    venue_id,
 )
 
 TERMINAL_WORDS = frozenset({"FILLED", "CANCELLED", "EXPIRED", "FAILED"})
@@ -69,13 +72,13 @@ def rest_order(value: Json, stamp: Stamp) -> OrderSeen:
     asked = _asked(row)
     label = asked.order_type or _labelled(text(row, "order_type"))
     return OrderSeen(
-        order_id=need_text(row, "order_id"),
+        order_id=need_id(row, "order_id"),
         as_of=stamp.as_of,
         clamped=stamp.clamped,
         channel=Channel.REST,
         word=word,
         figures=_rest_figures(row, word),
-        client_order_id=text(row, "client_order_id"),
+        client_order_id=chosen_id(row, "client_order_id"),
         product_id=text(row, "product_id"),
         side=_side(text(row, "side")),
         order_type=label,
@@ -100,14 +103,14 @@ def frame_order(value: Json, stamp: Stamp, position: int) -> OrderSeen:
     row = as_row(value, "order")
     word = need_text(row, "status")
     return OrderSeen(
-        order_id=need_text(row, "order_id"),
+        order_id=need_id(row, "order_id"),
         as_of=stamp.as_of,
         clamped=stamp.clamped,
         channel=Channel.WEBSOCKET,
         word=word,
         position=position,
         figures=_complete_figures(row, _FRAME_FIGURES),
-        client_order_id=text(row, "client_order_id"),
+        client_order_id=chosen_id(row, "client_order_id"),
         product_id=text(row, "product_id"),
         side=_side(text(row, "order_side") or text(row, "side")),
         order_type=_labelled(text(row, "order_type")),
@@ -121,7 +124,7 @@ def frame_order(value: Json, stamp: Stamp, position: int) -> OrderSeen:
 def order_id_of(value: Json) -> str | None:
     """Tell the id of an order that could not be read, where even that much can be."""
     try:
-        return text(as_row(value, "order"), "order_id")
+        return venue_id(as_row(value, "order"), "order_id")
     except WireError:
         return None
 

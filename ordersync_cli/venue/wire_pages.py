@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from ordersync_cli.services.ports import Quarantined
 from ordersync_cli.venue.redact import redacted
 from ordersync_cli.venue.wire_orders import order_id_of
-from ordersync_cli.venue.wire_values import WireError, as_row, as_rows, flag, text
+from ordersync_cli.venue.wire_values import WireError, as_row, as_rows, flag, venue_id
 
 if TYPE_CHECKING:
     from ordersync_cli.venue.wire_values import Json, Row
@@ -52,7 +52,7 @@ def page(body: Json, key: str, where: str, read_row: Callable[[Json], T], cursor
 def _next_cursor(answer: Row, asked: str | None) -> str | None:
     if not flag(answer, "has_next", default=True):
         return None
-    following = text(answer, "cursor")
+    following = venue_id(answer, "cursor")
     if following is None or following in (asked, "0"):  # "0" is where a listing begins
         return None
     return following

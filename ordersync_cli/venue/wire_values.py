@@ -19,6 +19,12 @@ _MOMENT = re.compile(
     r" ?(Z|z|[+-][0-9]{2}:?[0-9]{2})?(?: UTC)?(?: m=[+-][0-9.]+)?"
 )
 _MOST_DIGITS = 17  # of a count
+# JSON can say them, but UTF-8 has no lone surrogates and Postgres takes no NUL: one such text
+# anywhere on the account would end every commit that carries it.
+_UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
+# What marks such a character in an id; cannot be shown either, so that no id of ours holds one.
+_MARK = "\ue000"
+_MARKED = re.compile(r"[\x00\ud800-\udfff\ue000]")
 
 
 class WireError(ValueError):
@@ -74,10 +80,39 @@ def text(row: Row, key: str) -> str | None:
     if value is None or value == "":
         return None
     if isinstance(value, str):
-        return value
+        return storable(value)
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
         return str(value)
     raise WireError(f"{key} is not a text but {type(value).__name__}")
+
+
+def storable(value: str) -> str:
+    """Give a text with U+FFFD for each character that no store holds."""
+    return _UNSTORABLE.sub("\ufffd", value)
+
+
+def venue_id(row: Row, key: str) -> str | None:
+    """Read an id that the venue gave; one that cannot be kept as it is would name something else."""
+    value = text(row, key)
+    if value is not None and isinstance(row[key], str) and value != row[key]:
+        raise WireError(f"{key} holds a character that no id has")
+    return value
+
+
+def need_id(row: Row, key: str) -> str:
+    """Read an id of the venue that must be there."""
+    value = venue_id(row, key)
+    if value is None or not value.strip():
+        raise WireError(f"{key} is missing")
+    return value
+
+
+def chosen_id(row: Row, key: str) -> str | None:
+    """Read an id that some program chose: whatever it holds, its order is real, and it is no other id."""
+    value = row.get(key)
+    if not isinstance(value, str):
+        return text(row, key)
+    return _MARKED.sub(lambda found: f"{_MARK}{ord(found[0]):04x}", value) or None
 
 
 def need_text(row: Row, key: str) -> str:

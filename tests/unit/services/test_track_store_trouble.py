@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from ordersync_cli.errors import StoreError
 from ordersync_cli.services.watch.event_tail import EventTail
 from ordersync_cli.services.watch.store_patience import STORE_PATIENCE
 from ordersync_cli.services.watch.watch_state import WatchState
+from ordersync_cli.venue.feed_reader import FeedReader, Receipt
 from tests.support.watch_world import One, WatchWorld, watch_world
 
 
@@ -96,6 +98,25 @@ def test_T36_a_role_won_while_the_store_fails_is_acted_on_when_it_answers(
     world.until(lambda: world.status(order_id) == "completed", within=3.0)
     assert one.crew.driving
     assert one.crew.drives == 1
+
+
+@pytest.mark.parametrize("odd", ["a\ud800b", "a\0b"])
+def test_T37_an_id_that_no_store_holds_holds_up_nothing_of_its_message(world: WatchWorld, odd: str) -> None:
+    mine = world.place(limit="90")
+    one = world.watcher()
+    world.run(0.5)
+    one.feed.connect()
+    world.run(1.0)
+    filled = {"order_id": mine, "status": "FILLED", "cumulative_quantity": "1", "number_of_fills": "1"}
+    filled |= {"filled_value": "90", "avg_price": "90", "total_fees": "0"}
+    orders = [{"order_id": "foreign", "client_order_id": odd, "status": "OPEN"}, filled]
+    raw = json.dumps({"channel": "user", "sequence_num": 7, "events": [{"type": "update", "orders": orders}]})
+    for message in FeedReader().read(raw, Receipt(world.clock.now(), world.clock.monotonic())).messages:
+        one.inbox.put(message)
+    world.run(0.1)
+    assert world.status(mine) == "completed"
+    with world.store.read() as transaction:
+        assert [o.order_id for o in transaction.external.list()] == ["foreign"]
 
 
 class Numbered:

@@ -145,6 +145,23 @@ def test_T37_one_unreadable_order_in_a_message_loses_only_itself() -> None:
     assert [message.order_id for message in unreadable] == ["o-2", None]
 
 
+@pytest.mark.parametrize("odd", ["\ud800", "\0"])
+def test_T37_an_odd_character_in_a_message_reaches_no_store(odd: str) -> None:
+    events = [{"type": "update", "orders": [order(1, client_order_id=odd), order(2, order_id=odd), order(3)]}]
+    read = FeedReader().read(user(0, events), HERE)
+    frame, unreadable = read.messages
+    assert isinstance(frame, FrameSeen)
+    assert [seen.order_id for seen in frame.observations] == ["o-1", "o-3"]
+    assert isinstance(unreadable, MessageUnreadable)
+    assert unreadable.order_id is None
+    for raw in (f"not JSON {odd}", json.dumps({"type": "error", "message": f"authentication{odd}failure"})):
+        read = FeedReader().read(raw, HERE)
+        said = [m.text for m in read.messages if isinstance(m, MessageUnreadable)]
+        said += [read.complaint.said] if read.complaint else []
+        assert said
+        assert [odd in text for text in said] == [False]
+
+
 UNREADABLE = [
     "",
     "{",

@@ -107,6 +107,12 @@ def test_T16_an_answer_that_says_neither_is_unreadable(unclear: Any) -> None:
         created(unclear)
 
 
+@pytest.mark.parametrize("odd", ["\ud800", "\0"])
+def test_T16_a_success_whose_id_cannot_be_stored_is_unreadable(odd: str) -> None:
+    with pytest.raises(WireError, match="order_id"):
+        created({"success": True, "success_response": {"order_id": f"o{odd}"}})
+
+
 def of(status: int, body: str) -> Any:
     return outcome_of(Reply(status, {}, body.encode()))
 

@@ -72,6 +72,14 @@ def test_one_of_the_two_times_stands_in_for_the_other() -> None:
         fill(row(trade_time=None, sequence_timestamp=None))
 
 
+@pytest.mark.parametrize("odd", ["\ud800", "\0"])
+def test_T37_a_fill_with_an_odd_id_is_unreadable_and_one_with_an_odd_word_is_read(odd: str) -> None:
+    for name in ("entry_id", "order_id"):
+        with pytest.raises(WireError, match=name):
+            fill(row(**{name: f"a{odd}b"}))
+    assert fill(row(liquidity_indicator=f"a{odd}b")).liquidity_indicator == "a\ufffdb"
+
+
 @pytest.mark.parametrize("needed", ["entry_id", "order_id", "price", "size"])
 def test_a_fill_without_its_identity_or_figures_is_unreadable(needed: str) -> None:
     for gone in ("", None, "ABSENT"):

@@ -287,6 +287,21 @@ def test_T37_a_page_with_one_unreadable_order_yields_the_others() -> None:
     assert found.next_cursor == "17"
 
 
+@pytest.mark.parametrize("odd", ["\ud800", "\0"])
+def test_T37_a_row_with_an_odd_text_loses_no_figure_and_one_with_an_odd_id_is_quarantined(odd: str) -> None:
+    filled = {"status": "CANCELLED", "filled_size": "1", "cancel_message": f"by{odd}user"}
+    body = {"orders": [rest(client_order_id=f"a{odd}b", **filled), rest(order_id=f"o{odd}"), rest(order_id="o-3")]}
+    found = page(body, "orders", "List Orders", lambda row: rest_order(row, AT), None)
+    assert [seen.order_id for seen in found.read] == ["o-1", "o-3"]
+    assert found.read[0].figures is not None
+    assert found.read[0].figures.filled_size == 1
+    assert found.read[0].reason == "by\ufffduser"
+    assert found.read[0].client_order_id not in {None, "ab", f"a{odd}b"}
+    assert [(bad.order_id, bad.where) for bad in found.quarantined] == [(None, "List Orders")]  # not another's id
+    with pytest.raises(WireError, match="cursor"):  # a page that was not asked for proves nothing
+        page({"orders": [], "cursor": f"1{odd}"}, "orders", "List Orders", lambda row: rest_order(row, AT), None)
+
+
 @pytest.mark.parametrize(
     ("answer", "asked", "expected"),
     [

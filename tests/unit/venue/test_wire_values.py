@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from ordersync_cli.venue.wire_values import (
     WireError,
     as_rows,
+    chosen_id,
     count,
     flag,
     moment,
+    need_id,
     need_text,
     number,
     parse_json,
@@ -23,7 +25,10 @@ from ordersync_cli.venue.wire_values import (
     positive,
     rfc3339,
     text,
+    venue_id,
 )
+
+ODD = [r"a\ud800b", r"a\udfffb", r"a\u0000b"]  # legal in JSON; UTF-8 has no surrogates, Postgres no NUL
 
 
 def test_a_json_number_never_passes_through_a_float() -> None:
@@ -147,6 +152,41 @@ def test_words_that_must_be_there_are_asked_for() -> None:
     for row in ({}, {"a": None}, {"a": ""}, {"a": "  "}, {"a": []}):
         with pytest.raises(WireError):
             need_text(row, "a")
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_T37_a_text_that_no_store_holds_keeps_what_can_be_read(odd: str) -> None:
+    assert text(parse_json(f'{{"x": "{odd}"}}'), "x") == "a\ufffdb"
+    assert text(parse_json(r'{"x": "\ud83d\ude00"}'), "x") == "😀"  # a pair is one character
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_T37_an_id_of_the_venue_that_no_store_holds_is_unreadable(odd: str) -> None:
+    for read in (venue_id, need_id):
+        with pytest.raises(WireError, match="x"):
+            read(parse_json(f'{{"x": "{odd}"}}'), "x")
+    assert venue_id({"x": ""}, "x") is None
+    assert need_id({"x": "a-1"}, "x") == "a-1"
+    with pytest.raises(WireError, match="missing"):
+        need_id({}, "x")
+
+
+@given(st.text(st.characters(), max_size=6), st.text(st.characters(), max_size=6))
+def test_T37_ids_that_somebody_chose_stay_apart_and_can_be_stored(one: str, other: str) -> None:
+    kept, against = (chosen_id({"x": value}, "x") for value in (one, other))
+    assert (kept == against) == (one == other)
+    assert "\0" not in (kept or "")
+    (kept or "").encode()
+    if one.isprintable():  # no other id is given on a command line
+        assert kept == (one or None)
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_T37_an_odd_id_is_nobodys_id_written_out(odd: str) -> None:
+    kept = chosen_id(parse_json(f'{{"x": "{odd}"}}'), "x")
+    assert kept is not None
+    assert chosen_id({"x": kept}, "x") != kept
+    assert not kept.isprintable()
 
 
 def test_a_missing_list_is_not_an_empty_one() -> None:
