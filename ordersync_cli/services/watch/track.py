@@ -70,14 +70,21 @@ class Tracker:
         return over(state)
 
     def close(self) -> None:
-        """Stop the crew, write what is left, and give up the role; safe to call twice."""
+        """Stop the crew, write what is left, and give up the role; safe to call twice.
+
+        A bug in one chore is raised when the others are done: nobody waits for a lease that is held by nobody.
+        """
         state = self.state
-        state.crew.stand_by()
-        for chore in (self._last_words, state.seat.leave, self._leave):
+        bugs: list[Exception] = []
+        for chore in (state.crew.stand_by, self._last_words, state.seat.leave, self._leave):
             try:
                 chore()
             except OrdersyncError:
                 continue  # the store is away: the lease and the row run out by themselves
+            except Exception as bug:  # noqa: BLE001 - raised below
+                bugs.append(bug)
+        if bugs:
+            raise bugs[0]
 
     # ------------------------------------------------------------------ one step
 

@@ -119,6 +119,29 @@ def test_T37_an_id_that_no_store_holds_holds_up_nothing_of_its_message(world: Wa
         assert [o.order_id for o in transaction.external.list()] == ["foreign"]
 
 
+@pytest.mark.parametrize("broken", ["_last_words", "stand_by"])
+def test_whatever_the_last_words_end_with_the_lease_and_the_row_are_given_up(
+    world: WatchWorld, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    one = world.watcher()
+    world.run(0.5)
+    assert one.state.seat.driving
+
+    def breaks() -> None:
+        raise RuntimeError("a bug")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(one.tracker if broken == "_last_words" else one.crew, broken, breaks)
+        with pytest.raises(RuntimeError):  # said, but last
+            one.tracker.close()
+    one.alive = False
+    with world.store.read() as transaction:
+        assert transaction.watchers.list() == []
+    other = world.watcher()
+    world.run(0.1)
+    assert other.state.seat.driving
+
+
 class Numbered:
     """A transaction whose events have the numbers that a test says; as Postgres, it may fill gaps late."""
 
