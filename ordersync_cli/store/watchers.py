@@ -16,6 +16,7 @@ _WATCHER = Shape(
     frozenset({"started_at", "beat_at", "feed_since", "last_heartbeat_at", "last_frame_at"}),
     frozenset({"clock_offset"}),
 )
+_NOTE_LOCK = 7_301_003
 
 
 class Notes:
@@ -24,8 +25,10 @@ class Notes:
     def __init__(self, context: Context) -> None:
         self._sql = context.sql
 
-    def get(self, name: str) -> str | None:
-        """Read a note."""
+    def get(self, name: str, *, lock: bool = False) -> str | None:
+        """Read a note; ``lock`` keeps others who ask so waiting until this transaction ends."""
+        if lock and self._sql.for_update:  # a note that is not there yet has no row to lock
+            self._sql.rows("SELECT pg_advisory_xact_lock(?, hashtext(?))", (_NOTE_LOCK, name))
         row = self._sql.row("SELECT value FROM notes WHERE name = ?", (name,))
         return None if row is None else str(row[0])
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
+from ordersync_cli.clock import SystemClock
 from ordersync_cli.domain.observations import FillsSeen
 from ordersync_cli.domain.orders import Origin, Source
 from ordersync_cli.domain.trade import VenueOrder
@@ -261,6 +263,26 @@ def test_notes_are_set_replaced_and_taken_away(store) -> None:
         assert transaction.notes.get("frozen") == "b"
         transaction.notes.set("frozen", None)
         assert transaction.notes.get("frozen") is None
+
+
+def test_a_note_read_to_be_changed_is_changed_by_one_process_at_a_time(place) -> None:
+    stores = [place.open(SystemClock()) for _ in range(3)]
+    ready = threading.Barrier(len(stores))
+
+    def count(store) -> None:
+        ready.wait(10)
+        for _ in range(20):
+            with store.write() as transaction:
+                known = int(transaction.notes.get("count", lock=True) or 0)
+                transaction.notes.set("count", str(known + 1))
+
+    threads = [threading.Thread(target=count, args=(store,)) for store in stores]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    with stores[0].read() as transaction:
+        assert transaction.notes.get("count") == "60"
 
 
 def test_watchers_beat_and_leave(store) -> None:

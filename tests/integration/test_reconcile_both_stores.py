@@ -15,7 +15,13 @@ from ordersync_cli.domain.break_kinds import BreakKind
 from ordersync_cli.domain.observations import AbsenceProven
 from ordersync_cli.domain.orders import Side, Source
 from ordersync_cli.errors import LeaseHeld
+from ordersync_cli.services.ports import Lane
+from ordersync_cli.services.reconcile.contradictions import contradicted
+from ordersync_cli.services.reconcile.listing import look_up
+from ordersync_cli.services.reconcile.preparing import Means, prepare
+from ordersync_cli.services.reconcile.pulse import Pulse
 from ordersync_cli.services.reconcile.running import Passes
+from ordersync_cli.services.reconcile.work import Work
 from ordersync_cli.services.record import Recorder
 from ordersync_cli.services.sync import Syncing
 from tests.support.pass_world import World
@@ -178,6 +184,13 @@ class _Elsewhere:
     def passes(self) -> Passes:
         return self.world.another(store=self.store, recorder=self.recorder, clock=SystemClock(), lease_wait=0.0)
 
+    def work(self) -> Work:
+        clock, chance = SystemClock(), self.world.chance
+        means = Means(store=self.store, venue=self.world.venue, recorder=self.recorder, clock=clock, chance=chance)
+        pulse = Pulse(self.store.leases, None, clock)
+        lane, source = Lane.LIGHT, Source.RECONCILE
+        return prepare(means, run_id="r", mode="light", lane=lane, source=source, pulse=pulse, dry=False)
+
     def syncing(self) -> Syncing:
         return Syncing(
             store=self.store,
@@ -232,6 +245,26 @@ def test_T34_light_deep_sync_and_a_feed_at_once_end_in_one_truth(world: World, p
     for view in world.views():
         assert (view.status, view.filled_size, view.number_of_fills) == ("completed", Decimal(1), 2)
         assert view.fills_verified
+
+
+def test_looks_that_contradict_an_end_are_counted_by_passes_at_once(world: World, place: StorePlace) -> None:
+    ids = [f"o{n}" for n in range(3)]
+    for order_id in ids:
+        world.placed(order_id)
+        world.venue.fill(order_id, "1", "10")
+        world.venue.end(order_id, "FILLED")
+        world.sync(order_id)
+        world.venue.orders[order_id].word = "OPEN"
+    world.clock.advance(90)
+    works = [_Elsewhere(world, place).work() for _ in ids]
+
+    def look(work: Work, order_id: str) -> Callable[[], object]:
+        return lambda: list(look_up(work, [order_id]))
+
+    for _ in range(8):
+        world.clock.advance(30)
+        assert at_once(*(look(work, order_id) for work, order_id in zip(works, ids, strict=True))) == []
+    assert contradicted(world.store) == dict.fromkeys(ids, 8)
 
 
 def test_T35_two_runs_at_once_one_works_and_the_other_skips(world: World, place: StorePlace) -> None:

@@ -121,8 +121,8 @@ PORTFOLIO = "portfolio_id"  # the note that holds the portfolio which the store 
 class Notes(Protocol):
     """Small named values of the store: its identity, freeze, learned schedule, poll state."""
 
-    def get(self, name: str) -> str | None:
-        """Give a value; None where there is none."""
+    def get(self, name: str, *, lock: bool = False) -> str | None:
+        """Give a value; None where there is none. ``lock``: to change it, before anybody else who asks so does."""
         ...
 
     def set(self, name: str, value: str | None) -> None:

@@ -23,29 +23,37 @@ _NOTE = "contradicted"
 def contradicted(store: Store) -> dict[str, int]:
     """Count, by order, the looks that called it alive after its end."""
     with store.read() as transaction:
-        counts: dict[str, int] = json.loads(transaction.notes.get(_NOTE) or "{}")
-    return counts
+        return _counts(transaction.notes.get(_NOTE))
 
 
 def note_contradictions(work: Work, orders: Iterable[OrderSeen], changes: Iterable[Change]) -> None:
     """Count looks that contradict a stored end, forget those that confirm it, name the third."""
-    counts = dict(work.contradicted)
     seen = {o.order_id: o for o in orders}
+    ended = {i for i, order in seen.items() if is_terminal(order.word)}
+    denied = [
+        (seen[change.was.order_id], change)
+        for change in changes
+        if change.was.order_id in seen and contradicts_end(change.before, seen[change.was.order_id])
+    ]
+    if not denied and (not ended or ended.isdisjoint(contradicted(work.store))):
+        return
     found: list[Found] = []
-    for order_id in [k for k in counts if k in seen and is_terminal(seen[k].word)]:
-        del counts[order_id]
-    for change in changes:
-        order = seen.get(change.was.order_id or "")
-        if order is None or not contradicts_end(change.before, order):
-            continue
-        counts[order.order_id] = counts.get(order.order_id, 0) + 1
-        if counts[order.order_id] >= CONTRADICTIONS:
-            found.append(_found(order, change, counts[order.order_id]))
-    if counts != work.contradicted:
-        work.contradicted = counts
-        with work.store.write() as transaction:
-            transaction.notes.set(_NOTE, json.dumps(counts, sort_keys=True) if counts else None)
+    with work.store.write() as transaction:
+        # another pass counts other orders in the same note: read here, where nobody else writes it
+        counts = _counts(transaction.notes.get(_NOTE, lock=True))
+        for order_id in ended:
+            counts.pop(order_id, None)
+        for order, change in denied:
+            counts[order.order_id] = counts.get(order.order_id, 0) + 1
+            if counts[order.order_id] >= CONTRADICTIONS:
+                found.append(_found(order, change, counts[order.order_id]))
+        transaction.notes.set(_NOTE, json.dumps(counts, sort_keys=True) if counts else None)
     work.report(found)
+
+
+def _counts(note: str | None) -> dict[str, int]:
+    counts: dict[str, int] = json.loads(note or "{}")
+    return counts
 
 
 def _found(order: OrderSeen, change: Change, looks: int) -> Found:

@@ -163,7 +163,7 @@ class _Notes:
     base: Notes
     imagined: _Imagined
 
-    def get(self, name: str) -> str | None:
+    def get(self, name: str, *, lock: bool = False) -> str | None:
         return self.imagined.notes[name] if name in self.imagined.notes else self.base.get(name)
 
     def set(self, name: str, value: str | None) -> None:

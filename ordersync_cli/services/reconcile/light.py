@@ -12,6 +12,7 @@ from ordersync_cli.domain.trade import Change
 from ordersync_cli.domain.view import TradeView
 from ordersync_cli.services.ports import Quarantined, TradeFilter
 from ordersync_cli.services.reconcile.absent import Intents
+from ordersync_cli.services.reconcile.contradictions import contradicted
 from ordersync_cli.services.reconcile.foreign import put_right
 from ordersync_cli.services.reconcile.listing import look_up
 from ordersync_cli.services.reconcile.named_twice import settle_named_twice
@@ -94,10 +95,10 @@ class LightPass:
     def _ids(self) -> list[int]:
         if self.only is not None:
             return sorted(self.only)
+        shown_alive = contradicted(self.work.store)  # ended, but shown as alive since: asked for as if pending
         with self.work.store.read() as transaction:
             ids = set(transaction.trades.pending_ids())
-            # ended, but shown as alive since: asked for as if pending
-            ids.update(transaction.trades.ids_of(order_ids=self.work.contradicted).values())
+            ids.update(transaction.trades.ids_of(order_ids=shown_alive).values())
             if self.since is not None:
                 ids.update(v.trade_id for v in transaction.trades.views(TradeFilter(since=self.since)))
         return sorted(ids)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from ordersync_cli.clock import Chance, Clock
 from ordersync_cli.domain.orders import Source
 from ordersync_cli.services.ports import Lane, Store, Venue
-from ordersync_cli.services.reconcile.contradictions import contradicted
 from ordersync_cli.services.reconcile.drift import Drift, left_behind
 from ordersync_cli.services.reconcile.dry_run import DryStore
 from ordersync_cli.services.reconcile.looks import Looker
@@ -52,5 +51,4 @@ def prepare(
         lease=pulse.lease,
         source=source,
         dry=dry,
-        contradicted=contradicted(means.store),
     )

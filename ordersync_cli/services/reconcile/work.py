@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from ordersync_cli.clock import Chance, Clock
@@ -41,7 +41,6 @@ class Work:
     lease: Lease | None = None
     source: Source = Source.RECONCILE
     dry: bool = False
-    contradicted: dict[str, int] = field(default_factory=dict)
 
     def record(
         self, observations: Sequence[OrderSeen | FillsSeen], then: Then | None = None, *, each: Then | None = None

@@ -18,6 +18,7 @@ from ordersync_cli.services.freeze import frozen_because, refuse_when_frozen
 from ordersync_cli.services.ports import Balance
 from ordersync_cli.services.reconcile.acceptance import accept_break
 from ordersync_cli.services.reconcile.audits import audits_of
+from ordersync_cli.services.reconcile.contradictions import contradicted
 from ordersync_cli.services.reconcile.deep import FILLS, ORDERS
 from ordersync_cli.services.reconcile.running import Wish
 from tests.support.pass_world import DRY, World
@@ -366,6 +367,26 @@ def test_a_look_that_contradicts_an_end_three_times_is_an_open_break_and_goes_aw
     world.clock.advance(90)
     assert world.passes.light().exit_code == 0
     assert world.passes.light().checked == 0
+
+
+def test_looks_of_a_pass_beside_it_count_and_are_not_written_over(world: World) -> None:
+    settled(world, "o1")
+    settled(world, "o2")
+    world.venue.orders["o1"].word = "OPEN"
+    world.clock.advance(90)
+    world.deep()
+    world.venue.orders["o2"].word = "OPEN"
+    world.clock.advance(90)
+
+    def beside(_: str) -> None:
+        world.venue.before_call = None
+        world.another(host="there").light()
+        world.clock.advance(1)
+
+    world.venue.before_call = beside  # the deep pass has begun by then
+    report = world.deep()
+    assert contradicted(world.store) == {"o1": 3, "o2": 1}
+    assert {(b.kind, b.order_id) for b in report.breaks} == {("status", "o1")}
 
 
 def test_figures_that_shrank_without_an_explanation_are_an_open_break(world: World) -> None:
