@@ -126,6 +126,7 @@ class OrderLookups:
             quarantined=found.quarantined,
             next_cursor=found.next_cursor,
             as_of=answer.stamp.as_of,
+            cut=found.cut,
         )
 
     def _fills(self, lane: Lane, params: Params, cursor: str | None) -> FillPage:

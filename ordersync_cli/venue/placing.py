@@ -111,6 +111,8 @@ def _refused_order(parsed: Json, body: Trouble) -> Created:
     outcome = refusal(row)
     if outcome.kind is AnswerKind.REJECTED or outcome.reason == "DUPLICATE_CLIENT_ORDER_ID":
         return outcome
+    if row.get("success") is False:  # an answer to the order itself, and one without a reason
+        return outcome
     reason = redacted(body.word or body.said, 200) or "refused"
     return Created(kind=AnswerKind.REJECTED, reason=reason, message=redacted(body.said, 200))
 

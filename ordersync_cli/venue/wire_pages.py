@@ -19,11 +19,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows(Generic[T]):
-    """What one page held, and where the next one begins (None: this was the last)."""
+    """What one page held, and where the next one begins (None: this was the last).
+
+    ``cut``: the venue says that more follows, and not where.
+    """
 
     read: tuple[T, ...]
     quarantined: tuple[Quarantined, ...]
     next_cursor: str | None
+    cut: bool
 
 
 def page(body: Json, key: str, where: str, read_row: Callable[[Json], T], cursor: str | None) -> Rows[T]:
@@ -42,10 +46,12 @@ def page(body: Json, key: str, where: str, read_row: Callable[[Json], T], cursor
             read.append(read_row(value))
         except WireError as error:
             quarantined.append(Quarantined(where=where, problem=redacted(str(error)), order_id=order_id_of(value)))
+    following = _next_cursor(answer, cursor)
     return Rows(
         read=tuple(read),
         quarantined=tuple(quarantined),
-        next_cursor=_next_cursor(answer, cursor),
+        next_cursor=following,
+        cut=following is None and flag(answer, "has_next"),
     )
 
 

@@ -108,6 +108,7 @@ class FakeVenue:
         self.calls: list[tuple[str, tuple[str, ...]]] = []
         self.cancels: list[str] = []
         self.page_size = 250
+        self.says_more = False  # on the last page, and not where
         self.fills_page_size = 100
         self.max_ids = 100  # larger batches are refused
         self.minded: set[str] = set()  # a request to cancel that holds one of these is refused as a whole
@@ -368,6 +369,7 @@ class FakeVenue:
             ),
             next_cursor=str(at + size) if more else None,
             as_of=as_of,
+            cut=self.says_more and not more,
         )
 
     def _fill_page(self, rows: Sequence[Fill], as_of: datetime, cursor: str | None) -> FillPage:

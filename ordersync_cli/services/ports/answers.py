@@ -71,7 +71,8 @@ class Quarantined:
 class OrderPage:
     """One page of orders; ``next_cursor`` is None on the last (an empty or repeated cursor ends it).
 
-    ``filter_ignored``: ids were in the answer that nobody asked for.
+    ``filter_ignored``: ids were in the answer that nobody asked for. ``cut``: the venue said that
+    more follows, and not where: the listing is over, and not known to be complete.
     """
 
     orders: tuple[OrderSeen, ...]
@@ -79,6 +80,7 @@ class OrderPage:
     next_cursor: str | None
     as_of: datetime
     filter_ignored: bool = False
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

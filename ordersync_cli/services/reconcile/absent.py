@@ -83,7 +83,7 @@ class Intents:
                 window_start=listing.window_start,
                 rows=listing.rows,
                 order_ids=frozenset(listing.order_ids),
-                every_page_read=True,
+                every_page_read=not listing.cut,
                 quarantined=listing.quarantined,
                 holds_order=any(may_be_ours(trade, seen) for seen in listing.named),
                 own_portfolio=key.is_ours or (control is not None and control.order_id in listing.order_ids),

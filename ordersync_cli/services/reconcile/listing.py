@@ -25,6 +25,7 @@ class Listing:
     """A window that was read to its last page. ``started_at`` is on the venue's clock.
 
     ``named``: the sights of orders under the client order ids that were asked for by name.
+    ``cut``: the venue said that more follows, and not where.
     """
 
     started_at: datetime
@@ -33,6 +34,7 @@ class Listing:
     named: list[OrderSeen] = field(default_factory=list)
     rows: int = 0
     quarantined: int = 0
+    cut: bool = False
 
 
 def _nothing(_: Recorded) -> None:
@@ -77,6 +79,7 @@ def list_created(
         listing.order_ids.update(o.order_id for o in page.orders)
         listing.named += [o for o in page.orders if o.client_order_id is not None and o.client_order_id in names]
         listing.rows += len(page.orders)
+        listing.cut = listing.cut or page.cut
         listing.quarantined += len(page.quarantined)
         work.tally.answered.update(o.order_id for o in page.orders)
         then = _together(work.unreadable(page.quarantined), last if cursor is None else None)

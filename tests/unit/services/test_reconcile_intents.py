@@ -166,6 +166,20 @@ def test_an_intent_whose_order_another_row_names_is_not_proven_absent(world: Wor
     assert world.view(trade.trade_id).status == "completed"
 
 
+def test_a_listing_that_the_venue_calls_unfinished_proves_nothing(world: World) -> None:
+    trade = world.intent()
+    world.venue.says_more = True
+    for _ in range(6):
+        world.passes.light()
+        world.clock.advance(31)
+    assert world.view(trade.trade_id).order_status == "submitting"
+    world.venue.says_more = False
+    for _ in range(4):
+        world.passes.light()
+        world.clock.advance(31)
+    assert world.view(trade.trade_id).order_status == "not_placed"
+
+
 def test_a_look_counts_only_where_it_is_known_whose_portfolio_was_listed(world: World) -> None:
     """Of a key whose portfolio could not be read, an order that the store knows must be in the listing."""
     trade = world.intent()

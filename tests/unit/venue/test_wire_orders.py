@@ -320,6 +320,20 @@ def test_T27_an_empty_or_repeated_cursor_ends_a_listing(answer: Any, asked: Any,
     assert page({"orders": [], **answer}, "orders", "x", lambda row: row, asked).next_cursor == expected
 
 
+@pytest.mark.parametrize(
+    ("answer", "is_cut"),
+    [
+        ({"has_next": True, "cursor": "17"}, False),
+        ({"has_next": True, "cursor": ""}, True),
+        ({"has_next": True, "cursor": "16"}, True),
+        ({"has_next": False, "cursor": "16"}, False),
+        ({"cursor": ""}, False),
+    ],
+)
+def test_T27_more_that_is_said_to_follow_and_not_where_makes_no_complete_listing(answer: Any, is_cut: bool) -> None:
+    assert page({"orders": [], **answer}, "orders", "x", lambda row: row, "16").cut is is_cut
+
+
 def test_T30_an_answer_without_its_rows_is_not_an_empty_listing() -> None:
     for body in ({}, {"fills": []}, [], None, {"orders": "none"}, {"orders": [], "proof_token_required": True}):
         with pytest.raises(WireError):
