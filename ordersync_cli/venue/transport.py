@@ -6,7 +6,7 @@ import contextlib
 import http
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -137,7 +137,7 @@ class Transport:
         self._ca_file = ca_file
         self._lock = threading.Lock()
         self._mine = threading.local()
-        self._clients: list[_Client] = []
+        self._clients: dict[threading.Thread, _Client] = {}
         self._requests_made = 0
 
     @property
@@ -159,6 +159,7 @@ class Transport:
             client.adapter.drop_connections()
         with self._lock:
             self._requests_made += 1
+        self._close_forsaken()
         client.token = token
         started = self._clock.monotonic()
         begin_watch()
@@ -186,14 +187,25 @@ class Transport:
             client = _Client(self._address, self._timeouts, self._ca_file)
             self._mine.client = client
             with self._lock:
-                self._clients.append(client)
+                self._clients[threading.current_thread()] = client
         return client
+
+    def _close_forsaken(self) -> None:
+        """Close the clients of threads that have ended; nobody else ever uses one."""
+        with self._lock:
+            ended = [thread for thread in self._clients if not thread.is_alive()]
+            forsaken = [self._clients.pop(thread) for thread in ended]
+        _close(forsaken)
 
     def close(self) -> None:
         """Close every connection of every thread."""
         with self._lock:
-            clients, self._clients = self._clients, []
+            clients, self._clients = self._clients, {}
             self._mine = threading.local()
-        for client in clients:
-            with contextlib.suppress(Exception):
-                client.session.close()
+        _close(clients.values())
+
+
+def _close(clients: Iterable[_Client]) -> None:
+    for client in clients:
+        with contextlib.suppress(Exception):
+            client.session.close()

@@ -11,6 +11,7 @@ from contextlib import closing
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from queue import SimpleQueue
 
 import jwt
 import pytest
@@ -24,7 +25,7 @@ from ordersync_cli.venue.rest import RestVenue, Tuning
 from ordersync_cli.venue.retries import Retries
 from ordersync_cli.venue.transport import Timeouts
 from tests.support.raw_http import CLOSE, CUT, HANG, Answer, Got, free_port, raw_server, reply, time_answer
-from tests.support.venue_kit import FreeBudget, venue_at, write_key
+from tests.support.venue_kit import FreeBudget, settled, venue_at, write_key
 from tests.support.virtual_clock import VirtualClock
 
 ORDERS = "/api/v3/brokerage/orders"
@@ -271,6 +272,33 @@ def test_threads_have_sessions_of_their_own(key: Path) -> None:
         assert len({got.connection for got in server.of("POST", "/orders")}) == 4
         tokens = {got.headers["authorization"] for got in server.of("POST", "/orders")}
         assert len(tokens) == 4
+
+
+def test_the_connection_of_a_thread_is_closed_once_it_has_ended(key: Path) -> None:
+    with raw_server(posting(ACCEPTED)) as server, venue_at(server.url, key) as venue:
+        questions: SimpleQueue[bool] = SimpleQueue()
+
+        def living() -> None:
+            while questions.get():
+                place(venue)
+
+        staying = threading.Thread(target=living)
+        staying.start()
+        try:
+            for count in range(1, 6):
+                passing = [threading.Thread(target=place, args=(venue,)) for _ in range(3)]
+                for thread in passing:
+                    thread.start()
+                for thread in passing:
+                    thread.join()
+                questions.put(True)
+                assert settled(lambda wanted=4 * count: len(server.of("POST", "/orders")) == wanted)
+                assert settled(lambda: len(server.open) == 1), "that of the thread which goes on"
+        finally:
+            questions.put(False)
+            staying.join()
+        assert len({got.connection for got in server.of("POST", "/orders")}) == 5 * 3 + 1
+        assert server.open == {server.of("POST", "/orders")[-1].connection}
 
 
 @pytest.mark.parametrize("netrc", ["machine 127.0.0.1 login me password hush", "default login me password hush"])

@@ -68,6 +68,7 @@ class RawServer:
     behave: Callable[[Got], Answer]
     tells_time: bool = True
     got: list[Got] = field(default_factory=list)
+    open: set[int] = field(default_factory=set)  # the connections that their other end has not closed
     port: int = 0
     scheme: str = "http"
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -84,6 +85,13 @@ class RawServer:
         with self._lock:
             self._connections += 1
             number = self._connections
+            self.open.add(number)
+        try:
+            self._talk(stream, number)
+        finally:
+            self.open.discard(number)
+
+    def _talk(self, stream: socket.socket, number: int) -> None:
         buffer = b""
         while True:
             while b"\r\n\r\n" not in buffer:
