@@ -34,7 +34,10 @@ class FeedChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameSeen:
-    """One message of the user channel, read. Times on the venue's clock; ``received_mono`` local."""
+    """One message of the user channel, read. Times on the venue's clock; ``received_mono`` local.
+
+    ``timestamp`` is as the venue wrote it; the observations' times are held to the receipt.
+    """
 
     observations: tuple[OrderSeen, ...]
     snapshot: bool

@@ -86,9 +86,9 @@ def _frame(state: WatchState, message: FrameSeen) -> None:
     for seen in message.observations:
         state.completeness.stream_said(seen)
         state.roster.confirm(seen.order_id, message.received_mono, looked=False)
-    newest = message.timestamp or max((o.as_of for o in message.observations), default=None)
-    if newest is not None and not message.snapshot:
-        state.last_frame_venue = newest if state.last_frame_venue is None else max(newest, state.last_frame_venue)
+    if message.observations and not message.snapshot:
+        # Not the frame's own time: those of its orders are held to its receipt (trap T46).
+        state.last_frame_venue = max(o.as_of for o in message.observations)
 
 
 def _feed(state: WatchState, message: FeedChanged) -> None:

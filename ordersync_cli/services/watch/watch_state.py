@@ -196,7 +196,9 @@ class WatchState:
             self.schedules.load(transaction.notes, self.clock.now())
             noted = transaction.notes.get(LAST_FRAME)
         if noted is not None:
-            self.last_frame_venue = datetime.fromisoformat(noted)
+            last, now = datetime.fromisoformat(noted), self.venue_now()
+            # A time that is still to come was some wrong clock's, and does not tell when the last frame came.
+            self.last_frame_venue = last if last <= now else now - timedelta(seconds=FIRST_LIST_BACK)
 
     def say_feed(self, changed: FeedChanged) -> None:
         """Tell the audience that the feed is in another state."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -10,6 +12,8 @@ import pytest
 
 from ordersync_cli.services.ports import Lane
 from ordersync_cli.services.ports.messages import SequenceGap, StopAsked
+from ordersync_cli.services.watch.watch_state import LAST_FRAME
+from ordersync_cli.venue.feed_reader import FeedReader, Receipt
 from tests.support.watch_world import WatchWorld, watch_world
 
 
@@ -114,6 +118,59 @@ def test_T21_what_was_created_and_ended_while_the_feed_was_away_is_listed(world:
     one.feed.connect()
     world.until(lambda: bool(_ids(world, "order-lost")), within=2.0)
     assert world.status("order-lost") == "completed"
+
+
+def _listed_from(world: WatchWorld) -> list[float]:
+    """Tell how many seconds before now each listing of what was created began."""
+    now = world.venue.now()
+    starts = [datetime.fromisoformat(a[0]) for name, a in world.venue.calls if name == "orders_created"]
+    return [(now - start).total_seconds() for start in starts]
+
+
+def test_T46_a_frame_dated_by_a_wrong_clock_moves_no_later_listing(world: WatchWorld) -> None:
+    order_id = world.place(limit="90")
+    one = world.watcher()
+    world.run(0.5)
+    one.feed.connect()
+    world.run(1.0)
+    orders = [{"order_id": order_id, "status": "OPEN"}]
+    told = {"channel": "user", "timestamp": "2030-01-01T00:00:00Z", "sequence_num": 7}
+    raw = json.dumps({**told, "events": [{"type": "update", "orders": orders}]})
+    for message in FeedReader().read(raw, Receipt(world.clock.now(), world.clock.monotonic())).messages:
+        one.inbox.put(message)
+    world.run(12.0)  # the time of the last frame is noted
+    one.feed.drop()
+    world.run(20.0)
+    for _ in range(2):
+        watcher = one if one.alive else world.watcher()
+        world.run(0.5)
+        world.venue.calls.clear()
+        watcher.feed.connect()
+        world.run(0.2)
+        assert _listed_from(world)
+        assert min(_listed_from(world)) > 32.0  # the time without the feed, and an overlap
+        one.kill()
+        one.state.store.leases.release(one.state.seat.lease)  # type: ignore[arg-type]
+
+
+def test_T46_a_time_of_the_last_frame_that_is_still_to_come_is_not_believed(world: WatchWorld) -> None:
+    with world.store.write() as transaction:
+        transaction.notes.set(LAST_FRAME, "2030-01-01T00:00:00+00:00")
+    one = world.watcher()
+    world.run(0.5)
+    one.feed.connect()
+    world.run(0.2)
+    assert min(_listed_from(world)) > 300.0
+    world.clock.advance(3600)  # a quiet account, then an outage: nothing was heard since the start
+    world.venue.calls.clear()
+    one.feed.drop()
+    one.feed.connect()
+    world.run(0.2)
+    assert max(_listed_from(world)) > 3600.0
+    one.feed.frame(world.venue.add("app-1"))
+    world.run(12.0)
+    with world.store.read() as transaction:
+        assert str(transaction.notes.get(LAST_FRAME)) < world.venue.now().isoformat()
 
 
 def _ids(world: WatchWorld, order_id: str) -> dict[str, int]:
