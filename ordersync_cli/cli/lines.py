@@ -138,7 +138,7 @@ class LinesThread:
 
     def _page(self) -> list[TradeEvent]:
         try:
-            with self._store.read() as transaction:
+            with self._tail.back_on_failure(), self._store.read() as transaction:
                 return self._tail.read(transaction, self._clock.monotonic(), PAGE)
         except StoreError:
             return []  # the loop says what is wrong with it; the events are still there afterwards

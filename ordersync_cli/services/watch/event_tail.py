@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from ordersync_cli.services.ports import TradeEvent, Transaction
@@ -26,6 +28,16 @@ class EventTail:
         """Stand behind the newest event."""
         self.row = transaction.trades.last_event()
         self._begun = True
+
+    @contextmanager
+    def back_on_failure(self) -> Iterator[None]:
+        """Stand where it stood before, if what uses the events fails: they are read again then."""
+        before = self.row, dict(self._gaps), self._begun
+        try:
+            yield
+        except BaseException:
+            self.row, self._gaps, self._begun = before
+            raise
 
     def read(self, transaction: Transaction, mono: float, limit: int = PAGE) -> list[TradeEvent]:
         """Read what was committed since the last time, at most ``limit`` rows."""

@@ -24,7 +24,7 @@ COMPLETIONS_AT_START = 10
 def refresh(state: WatchState, tail: EventTail) -> None:
     """Bring the roster in line with the store; raises StoreError."""
     mono = state.clock.monotonic()
-    with state.store.read() as transaction:
+    with tail.back_on_failure(), state.store.read() as transaction:
         first = not state.refreshed
         events = tail.read(transaction, mono)
         pending = transaction.trades.pending_ids()

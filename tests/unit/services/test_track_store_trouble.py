@@ -10,10 +10,13 @@ from typing import Any
 
 import pytest
 
+from ordersync_cli.domain.observations import AnswerKind, PlaceAnswer
+from ordersync_cli.domain.orders import Source
 from ordersync_cli.errors import StoreError
 from ordersync_cli.services.watch.event_tail import EventTail
 from ordersync_cli.services.watch.store_patience import STORE_PATIENCE
 from ordersync_cli.services.watch.watch_state import WatchState
+from ordersync_cli.store.trades import Trades
 from ordersync_cli.venue.feed_reader import FeedReader, Receipt
 from tests.support.watch_world import One, WatchWorld, watch_world
 
@@ -164,6 +167,58 @@ def test_an_event_that_commits_below_the_cursor_is_still_read_once() -> None:
     rows.rows[2] = "b"
     assert tail.read(rows, 1.0) == ["b"]  # type: ignore[arg-type]
     assert tail.read(rows, 2.0) == []  # type: ignore[arg-type]
+
+
+def _lose(events: object) -> None:
+    assert events == ["b", "d", "f"]
+    raise StoreError("The connection is lost.")
+
+
+def test_events_of_a_read_that_failed_are_read_again() -> None:
+    rows, tail = Numbered(), EventTail()
+    tail.begin(rows)  # type: ignore[arg-type]
+    rows.rows = {1: "a", 3: "c"}
+    assert tail.read(rows, 0.0) == ["a", "c"]  # type: ignore[arg-type]
+    rows.rows |= {2: "b", 4: "d", 6: "f"}
+    for _ in range(2):
+        with pytest.raises(StoreError), tail.back_on_failure():
+            _lose(tail.read(rows, 1.0))  # type: ignore[arg-type]
+    with tail.back_on_failure():
+        assert tail.read(rows, 2.0) == ["b", "d", "f"]  # type: ignore[arg-type]
+    rows.rows[5] = "e"
+    assert tail.read(rows, 3.0) == ["e"]  # type: ignore[arg-type]
+
+
+def test_T36_what_another_process_wrote_is_taken_up_after_a_look_at_the_store_that_failed(
+    world: WatchWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = world.watcher(feed_wanted=False)
+    world.run(1.0)
+    trade = world.intent(limit="90")
+    world.touch()
+    world.run(0.2)
+    assert trade.trade_id is not None
+    other = world.open()
+    world.venue.accept(trade.request, "answered")
+    world.venue.unlisted.add("answered")  # listings lag
+    answer = PlaceAnswer(kind=AnswerKind.ACCEPTED, attempt=1, at=world.venue.now(), order_id="answered")
+    world.make_recorder(other).about(trade.trade_id, [answer], source=Source.PLACE)
+    other.close()  # type: ignore[attr-defined]
+    load = Trades.load
+
+    def lost_once(self: Trades, *_: Any, **__: Any) -> Any:
+        monkeypatch.setattr(Trades, "load", load)
+        raise StoreError("The connection is lost.")
+
+    monkeypatch.setattr(Trades, "load", lost_once)
+    world.touch()
+    world.run(5.0)
+    assert Trades.load is load
+    held = one.state.roster.get(trade.trade_id)
+    assert held is not None
+    assert held.order_id == "answered"
+    world.fill("answered")
+    world.until(lambda: world.status("answered") == "completed", within=5.0)
 
 
 def test_a_number_that_never_commits_is_given_up() -> None:
