@@ -9,7 +9,7 @@ import typer
 from ordersync_cli.cli.invocation import Invocation
 from ordersync_cli.cli.options import command
 from ordersync_cli.cli.trades import trade_json
-from ordersync_cli.errors import UsageError
+from ordersync_cli.errors import CredentialsRefused, UsageError
 
 _WORDS = {
     "accepted": "cancelling; it may still fill",
@@ -71,7 +71,11 @@ def cancel(
     error = None
     if code:
         first = next(r for r in results if r.exit_code == code)
-        remedy = f"ordersync sync {first.order_id or first.wanted}"
+        remedy = (
+            "ordersync doctor"
+            if code == CredentialsRefused.exit_code
+            else f"ordersync sync {first.order_id or first.wanted}"
+        )
         message = f"{first.wanted}: {_WORDS[first.result]}" + (f" ({first.reason})" if first.reason else "")
         error = {"code": code, "kind": _KINDS[code], "message": message, "remedy": remedy}
     if run.output.as_json:

@@ -236,7 +236,7 @@ def _written(trade: Trade, looks: Iterable[Look]) -> str:
 
 def _looks(transaction: Transaction, trade: Trade) -> tuple[Look, ...]:
     """Read the looks of this attempt; those of an earlier one say nothing about it."""
-    noted = json.loads(transaction.notes.get(_note(trade)) or "{}")
+    noted = json.loads(transaction.notes.get(_note(trade), lock=True) or "{}")
     if noted.get("attempt") != trade.attempts:
         return ()
     return tuple(
