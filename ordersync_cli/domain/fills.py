@@ -143,13 +143,17 @@ def _plain_parts(fills: Sequence[Fill]) -> tuple[_Part, ...]:
 
 
 def _part(fill: Fill, size_sign: int, fee_sign: int) -> _Part:
-    """Take a fill as given (sign 1), as subtracted whatever its sign (-1), or not at all (0)."""
+    """Take a fill as given (sign 1), as subtracted (-1), or not at all (0).
+
+    A size is subtracted whatever its sign. A fee is turned round: a rebate is negative, and its
+    reversal gives it back.
+    """
     value = quote_value(fill)
     return _Part(
         entry_id=fill.entry_id,
         size=_signed(fill.size, size_sign),
         value=_signed(value, size_sign),
-        commission=_signed(fill.commission, fee_sign),
+        commission=_turned(fill.commission, fee_sign),
         in_quote=fill.size_in_quote,
     )
 
@@ -158,6 +162,10 @@ def _signed(value: Decimal, sign: int) -> Decimal:
     if sign == 0:
         return ZERO
     return value if sign > 0 else value.copy_abs().copy_negate()
+
+
+def _turned(value: Decimal, sign: int) -> Decimal:
+    return value.copy_negate() if sign < 0 and value else _signed(value, sign)
 
 
 def _readings(fills: Sequence[Fill]) -> Iterable[tuple[_Part, ...]]:

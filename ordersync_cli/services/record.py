@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ordersync_cli.domain.lifecycle import observe
 from ordersync_cli.domain.observations import FillsSeen, Observation, OrderSeen
+from ordersync_cli.services.lasting import open_lasting
 
 if TYPE_CHECKING:
     from ordersync_cli.clock import Clock
@@ -154,6 +155,7 @@ class Recorder:
         quiet = confirmed.keys() - {c.after.trade_id for c in changes}
         if quiet:
             transaction.trades.confirm({k: confirmed[k] for k in quiet})
+        open_lasting(transaction, changes, at)
         alarms = [alarm for change in changes for alarm in change.alarms]
         self.announce(transaction, alarms, events)
         return Recorded(changes=tuple(changes), events=tuple(events))

@@ -2,47 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from decimal import Decimal
-
 from ordersync_cli.domain.breaks import STALE_LOOK
-from ordersync_cli.domain.orders import NOTHING_FILLED, ZERO, Status
-from ordersync_cli.domain.trade import Change, Standing
+from ordersync_cli.domain.orders import NOTHING_FILLED, ZERO
+from ordersync_cli.domain.ruled_out import Difference, in_words, lasting
+from ordersync_cli.domain.trade import Change
 
 # Money moved where it had been ruled out: stays open until somebody has looked (decision record 0002).
 UNTIL_ACCEPTED = frozenset({"failed_but_filled", "absent_order_appeared", "unknown_tagged_order", "duplicate"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
-    """One way in which a row was wrong; ``money_effect`` in quote currency."""
-
-    kind: str
-    stored: str
-    venue: str
-    severity: str = "repaired"
-    money_effect: Decimal | None = None
+_RULED_OUT = UNTIL_ACCEPTED - {"duplicate"}
 
 
 def differences(change: Change) -> tuple[Difference, ...]:
     """List how the row differed from the venue before this change; nothing where it only grew older."""
     was, now = change.was, change.now
     before, after = was.figures or NOTHING_FILLED, now.figures or NOTHING_FILLED
-    found: list[Difference] = []
-    ruled_out = _ruled_out(was, now)
-    if ruled_out is not None:
-        found.append(
-            Difference(
-                kind=ruled_out,
-                stored=_words(was),
-                venue=_words(now),
-                severity="open",
-                money_effect=after.filled_value + after.total_fees,
-            )
-        )
-    elif (was.status, was.order_status) != (now.status, now.order_status):
+    found = list(lasting(change))
+    ruled_out = any(one.kind in _RULED_OUT for one in found)
+    if not ruled_out and (was.status, was.order_status) != (now.status, now.order_status):
         effect = after.filled_value - before.filled_value if was.status is not now.status else None
-        found.append(Difference(kind="status", stored=_words(was), venue=_words(now), money_effect=effect))
+        found.append(Difference(kind="status", stored=in_words(was), venue=in_words(now), money_effect=effect))
     for kind in ("filled_size", "average_filled_price", "total_fees"):
         old, new = getattr(before, kind), getattr(after, kind)
         if old != new:
@@ -52,9 +30,6 @@ def differences(change: Change) -> tuple[Difference, ...]:
             }.get(kind)
             found.append(Difference(kind=kind, stored=f"{old:f}", venue=f"{new:f}", money_effect=effect))
     found += _shrunk(change)
-    if now.duplicates and not was.duplicates:
-        names = ", ".join((now.order_id or "", *now.duplicates))
-        found.append(Difference(kind="duplicate", stored=str(now.order_id), venue=names, severity="open"))
     return tuple(found)
 
 
@@ -85,16 +60,3 @@ def _shrunk(change: Change) -> list[Difference]:
     return [
         Difference(kind="filled_size", stored=f"{stored:f}", venue=f"{told:f}", severity="open", money_effect=effect)
     ]
-
-
-def _ruled_out(was: Standing, now: Standing) -> str | None:
-    """Name the kind where the venue shows what we had ruled out."""
-    if was.status is not Status.FAILED or now.status is Status.FAILED:
-        return None
-    if was.order_id is not None and (now.figures or NOTHING_FILLED).filled_size > ZERO:
-        return "failed_but_filled"
-    return "absent_order_appeared"
-
-
-def _words(standing: Standing) -> str:
-    return f"{standing.status.value} ({standing.order_status.value})"

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from ordersync_cli.domain.orders import Status
+from ordersync_cli.domain.ruled_out import Difference
 from ordersync_cli.domain.trade import Change
+from ordersync_cli.services.lasting import break_key
 from ordersync_cli.services.ports import StoredBreak, Transaction
-from ordersync_cli.services.reconcile.differences import Difference, differences, edited_to
+from ordersync_cli.services.reconcile.differences import differences, edited_to
 from ordersync_cli.services.reconcile.drift import Drift
 from ordersync_cli.services.reconcile.explain import explain_change
 from ordersync_cli.services.reconcile.pass_report import Detail, Found
@@ -117,7 +119,7 @@ class Tally:
         return Found(
             kind=difference.kind,
             severity=difference.severity,
-            key=change.now.order_id or trade.request.client_order_id or f"trade-{trade.trade_id}",
+            key=break_key(change),
             order_id=change.now.order_id,
             trade_id=trade.trade_id,
             stored=difference.stored,

@@ -67,6 +67,9 @@ ROWS = [fill("e1", "60"), fill("e2", "40")]
         (fill("e3", "-40", trade_type="REVERSAL"), figures("60", 1, fees="0.3"), True),
         (fill("e3", "40", trade_type="REVERSAL"), figures("60", 1, fees="0.2"), False),
         (fill("e3", "30", trade_type="REVERSAL"), figures("60", 1, fees="0.1"), False),
+        # a rebate (T33) is given back, however the row is signed
+        (fill("e3", "40", trade_type="REVERSAL", commission=D("-0.1")), figures("60", 1, fees="0.3"), True),
+        (fill("e3", "-40", trade_type="REVERSAL", commission=D("-0.1")), figures("60", 1, fees="0.1"), True),
         # a correction adds, or replaces the execution of its trade id
         (fill("e3", "-10", trade_type="CORRECTION"), figures("90", 2, fees="0.3"), True),
         (fill("e3", "30", trade_type="CORRECTION", venue_trade_id="t-e2"), figures("90", 2, fees="0.2"), True),
@@ -75,6 +78,13 @@ ROWS = [fill("e1", "60"), fill("e2", "40")]
 )
 def test_only_one_reading_may_explain_the_figures(adjustment: object, told: object, explained: bool) -> None:
     assert explains([*ROWS, adjustment], told) is explained  # type: ignore[list-item,arg-type]
+
+
+def test_T33_the_reversal_of_a_rebate_explains_that_nothing_is_left() -> None:
+    filled = fill("e1", "2", commission=D("-1.5"))
+    for commission in ("-1.5", "1.5"):
+        undone = fill("e2", "2", trade_type="REVERSAL", commission=D(commission))
+        assert explains([filled, undone], replace(figures("0", 2, fees="0"), filled_value=D(0)))
 
 
 def test_two_readings_that_both_explain_are_no_reading() -> None:
