@@ -149,22 +149,17 @@ def _common_parameters() -> list[inspect.Parameter]:
 
 def read_duration(text: str | timedelta) -> timedelta:
     """Read a duration for ``typer.Option(parser=...)``; a wrong one is a usage error."""
-    return text if isinstance(text, timedelta) else _read(parse.duration, text)
+    return text if isinstance(text, timedelta) else read_with(parse.duration, text)
 
 
 def read_past(text: str | datetime) -> datetime:
     """Read a time, or a duration ago (`--since 24h`), for ``typer.Option(parser=...)``."""
     now = SystemClock().now()
-    return text if isinstance(text, datetime) else _read(lambda t: parse.moment(t, now=now), text)
+    return text if isinstance(text, datetime) else read_with(lambda t: parse.moment(t, now=now), text)
 
 
-def read_future(text: str | datetime) -> datetime:
-    """Read a time, or a duration from now (`--end-time 1h`), for ``typer.Option(parser=...)``."""
-    now = SystemClock().now()
-    return text if isinstance(text, datetime) else _read(lambda t: parse.moment(t, now=now, ahead=True), text)
-
-
-def _read(reader: Callable[[str], Read], text: str) -> Read:
+def read_with(reader: Callable[[str], Read], text: str) -> Read:
+    """Read a word of the command line; what the reader refuses is a usage error."""
     try:
         return reader(text)
     except ValueError as error:

@@ -2,16 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
 import typer
 
+from ordersync_cli.cli.options import read_with
+from ordersync_cli.clock import SystemClock
+from ordersync_cli.config import parse
 from ordersync_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from ordersync_cli.domain.orders import OrderRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """When an order is to end; ``after`` is how long from now, where that was said (`--end-time 1h`)."""
+
+    at: datetime
+    after: timedelta | None = None
+
+
+def read_ending(text: str | Ending) -> Ending:
+    """Read a time, or a duration from now, for ``typer.Option(parser=...)``."""
+    if isinstance(text, Ending):
+        return text
+    now = SystemClock().now()
+    at = read_with(lambda t: parse.moment(t, now=now, ahead=True), text)
+    moves = at != parse.moment(text, now=now + timedelta(seconds=1), ahead=True)
+    return Ending(at, at - now if moves else None)
 
 
 def read_decimal(text: str | Decimal) -> Decimal:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ordersync_cli.cli.invocation import Invocation
-from ordersync_cli.cli.options import LARGEST, command, read_duration, read_future
-from ordersync_cli.cli.order_words import check_id, read_decimal, request_of, with_stop
+from ordersync_cli.cli.options import LARGEST, command, read_duration
+from ordersync_cli.cli.order_words import Ending, check_id, read_decimal, read_ending, request_of, with_stop
 from ordersync_cli.cli.terminal import ask, can_ask
 from ordersync_cli.cli.trades import in_words, trade_json
 from ordersync_cli.errors import Declined, NotFilled
@@ -51,7 +51,7 @@ def place(
     limit: Annotated[Decimal | None, _amount("--limit", "Limit price; without it a market order.", "PRICE")] = None,
     tif: Annotated[str, typer.Option("--tif", metavar="gtc|gtd|ioc|fok", help="How long a limit order lives.")] = "",
     end_time: Annotated[
-        datetime | None, typer.Option("--end-time", parser=read_future, metavar="T", help="When a gtd order ends.")
+        Ending | None, typer.Option("--end-time", parser=read_ending, metavar="T", help="When a gtd order ends.")
     ] = None,
     post_only: Annotated[bool, typer.Option("--post-only", help="Never take liquidity.")] = False,
     stop: Annotated[Decimal | None, _amount("--stop", "Stop price of a stop-limit order.", "PRICE")] = None,
@@ -95,7 +95,8 @@ def place(
     request = with_stop(request, stop, stop_direction)
     if client_order_id is not None:
         check_id(client_order_id)
-    request = replace(request, end_time=end_time, post_only=post_only, bot_id=bot_id, client_order_id=client_order_id)
+    ends_at, ends_after = (None, None) if end_time is None else (end_time.at, end_time.after)
+    request = replace(request, end_time=ends_at, post_only=post_only, bot_id=bot_id, client_order_id=client_order_id)
     if yes:
         run.require_named_venue("ordersync place --yes")
     _may_place(run, yes=yes, dry_run=dry_run)
@@ -111,11 +112,13 @@ def place(
     )
     wanted = Wanted(
         request=request,
+        ends_after=ends_after,
         wait=span.total_seconds(),
         require_fill=require_fill,
         max_notional=run.settings.max_notional,
         confirm=_claiming(wiring, asking) if known else asking,
         say=_teller(run),
+        go_on=run.go_on,
         id_was_given=client_order_id is not None,
     )
     if dry_run:

@@ -31,7 +31,7 @@ def derive(trade: Trade) -> Standing:
     """Derive where a trade stands."""
     own = ours(trade)
     verdict = _counting_verdict(trade)
-    if trade.settled is not None and not _outranked(trade, own, verdict):
+    if is_settled(trade):
         return _settled(trade, own)
     if own:
         return _by_order(trade, own)
@@ -45,6 +45,11 @@ def derive(trade: Trade) -> Standing:
         base_size=trade.request.base_size,
         limit_price=trade.request.limit_price,
     )
+
+
+def is_settled(trade: Trade) -> bool:
+    """Tell whether a trade stands where an operator settled it: the venue has not spoken since."""
+    return trade.settled is not None and not _outranked(trade, ours(trade), _counting_verdict(trade))
 
 
 def never_left(trade: Trade) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ordersync_cli.domain.observations import AnswerKind, PlaceAnswer
 from ordersync_cli.domain.orders import OrderStatus, Source
-from ordersync_cli.domain.standing import derive, never_left
+from ordersync_cli.domain.standing import derive, is_settled, never_left
 from ordersync_cli.errors import AlreadyKnown, CredentialsRefused, OrdersyncError, OutcomeUnknown, UsageError
 from ordersync_cli.services.follow import Followed, Follower
 from ordersync_cli.services.intent import TAKE_NEW_ID, Intents
@@ -33,7 +33,6 @@ OUTCOME_EXITS = {
     "not_placed": 6,
     "unknown": 8,
 }
-_PROVEN = "proven never to have reached the venue"
 _UNFILLED = frozenset({"accepted", "cancelled", "expired"})
 
 
@@ -62,7 +61,13 @@ class Placing:
     chance: Chance
 
     def preview(self, wanted: Wanted) -> Preview:
-        """Validate and ask the venue for a preview; nothing is written, no order is sent."""
+        """Validate and ask the venue for a preview; nothing is written, no order is sent.
+
+        Refuses what `place` would refuse: the id of another request or a used one (2), a frozen store (2).
+        """
+        known = self._intents.known(wanted)
+        if known is None or not is_answered(known):
+            self._intents.refuse_when_frozen()
         self._intents.check(wanted)
         return self.venue.preview(wanted.request, Lane.PLACE)
 
@@ -76,6 +81,7 @@ class Placing:
         known = self._intents.known(wanted)
         if known is not None:
             return self._answer_known(wanted, known)
+        self._intents.refuse_when_frozen()
         self._intents.confirmed(wanted)
         try:
             trade, signed = self._intents.commit(wanted)
@@ -92,19 +98,17 @@ class Placing:
 
     def _answer_known(self, wanted: Wanted, trade: Trade) -> Placed:
         """Answer from the store; only what never left this machine is sent now, once."""
-        standing = derive(trade)
-        if standing.order_status is OrderStatus.NOT_PLACED and not never_left(trade):
-            how = f"settled by hand as {standing.order_status.value}" if trade.settled else _PROVEN
-            raise UsageError(
-                f"The intent {trade.request.client_order_id} (trade {trade.trade_id}) was {how}; "
-                "its id is not used again. Nothing was sent.",
-                TAKE_NEW_ID,
-            )
-        if not never_left(trade):
-            return placed(wanted, Followed(trade=trade, standing=standing, checks=0))
-        self._intents.confirmed(wanted)
-        again, signed = self._intents.commit_again(trade)
-        return self._send(wanted, again, signed)
+        if is_answered(trade):
+            return placed(wanted, Followed(trade=trade, standing=derive(trade), checks=0))
+        self._intents.refuse_when_frozen()
+        as_it_was = replace(wanted, request=replace(wanted.request, end_time=trade.request.end_time))
+        self._intents.confirmed(as_it_was)
+        sending = self._intents.commit_again(trade)
+        if sending is None:  # another process was faster: what it made of it is the answer
+            assert trade.trade_id is not None
+            now = self._load(trade.trade_id)
+            return placed(wanted, Followed(trade=now, standing=derive(now), checks=0))
+        return self._send(wanted, *sending)
 
     def _send(self, wanted: Wanted, trade: Trade, signed: SignedOrder) -> Placed:
         wanted.say(f"client_order_id {trade.request.client_order_id}")
@@ -144,6 +148,23 @@ class Placing:
     def _load(self, trade_id: int) -> Trade:
         with self.store.read() as transaction:
             return transaction.trades.load([trade_id], lock=False)[trade_id]
+
+
+def is_answered(trade: Trade) -> bool:
+    """Tell whether a known intent is answered from the store; False where it never left, and may be sent now.
+
+    Raises UsageError (2) where its id is used up: proven absent, or settled so by hand.
+    """
+    if never_left(trade):
+        return False
+    if derive(trade).order_status is not OrderStatus.NOT_PLACED:
+        return True
+    how = "settled by hand as not_placed" if trade.settled else "proven never to have reached the venue"
+    raise UsageError(
+        f"The intent {trade.request.client_order_id} (trade {trade.trade_id}) was {how}; "
+        "its id is not used again. Nothing was sent.",
+        TAKE_NEW_ID,
+    )
 
 
 def placed(wanted: Wanted, followed: Followed) -> Placed:
@@ -219,7 +240,16 @@ def message_of(trade: Trade, standing: Standing, outcome: str) -> str:
             f"Nothing left this machine ({standing.reason}); trade {trade.trade_id} is not placed. "
             f"The same command with --client-order-id {name} sends it."
         )
+    if is_settled(trade):
+        return f"Trade {trade.trade_id} was settled by hand as {outcome}: {standing.reason}. Nothing was sent."
     if outcome in {"rejected", "failed"}:
+        figures = standing.figures
+        if figures is not None and figures.filled_size:
+            return (
+                f"The venue ended the order ({standing.reason or 'no reason given'}) after a part of it: "
+                f"{figures.filled_size:f} filled at {figures.average_filled_price:f}. "
+                f"Trade {trade.trade_id} is {standing.status.value}."
+            )
         proven = f"Nothing was bought or sold; trade {trade.trade_id} is {outcome}."
         if standing.status != "failed":
             proven = f"Trade {trade.trade_id} stays pending until a second look proves that nothing was filled."

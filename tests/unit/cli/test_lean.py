@@ -59,3 +59,12 @@ def test_mistakes_are_told_in_typers_words(words: list[str], said: str) -> None:
     with pytest.raises(typer.TyperException) as told:
         parse(words)
     assert said in told.value.format_message()
+
+
+def test_an_end_is_known_by_how_it_was_said() -> None:
+    limit = ["place", "buy", "BTC-USD", "--base-size", "1", "--limit", "10", "--tif", "gtd", "--end-time"]
+    for words, after in (("1h30m", 5400), ("2099-01-31", None), ("2099-01-31T12:00:00+01:00", None)):
+        prepared = parse([*limit, words])
+        assert isinstance(prepared, Prepared)
+        said = prepared.arguments["end_time"].after
+        assert (None if said is None else said.total_seconds()) == after
