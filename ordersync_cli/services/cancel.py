@@ -19,7 +19,7 @@ from ordersync_cli.errors import (
     UnreadableAnswer,
     VenueUnavailable,
 )
-from ordersync_cli.services.find import trade_id_of
+from ordersync_cli.services.find import only_trade_id_of
 from ordersync_cli.services.ports import CancelAnswer, Lane, Store, Venue
 from ordersync_cli.services.reconcile.wishes import MOST_AT_ONCE, answered, ask_for_cancels
 from ordersync_cli.services.record import Recorder
@@ -51,7 +51,13 @@ class Cancelling:
     clock: Clock
 
     def cancel(self, wanted: Sequence[str]) -> list[Cancelled]:
-        """Cancel each order named; one result a name, in the order they were named."""
+        """Cancel each order named; one result a name, in the order they were named.
+
+        Raises UsageError (2) where a name means more than one trade, before anything is written or sent.
+        """
+        with self.store.read() as transaction:
+            for name in wanted:
+                only_trade_id_of(transaction, name)
         results: dict[str, Cancelled] = {}
         asked: dict[str, dict[str, int]] = {}  # order id: the names it was given, and its trade
         for name in dict.fromkeys(wanted):
@@ -73,7 +79,7 @@ class Cancelling:
         None for an order that the store does not know: the venue is asked once the lock is free.
         """
         with self.store.write() as transaction:
-            trade_id = trade_id_of(transaction, name)
+            trade_id = only_trade_id_of(transaction, name)
             if trade_id is None:
                 return None
             trade = transaction.trades.load([trade_id])[trade_id]

@@ -10,7 +10,7 @@ from ordersync_cli.domain.orders import OrderStatus, Source
 from ordersync_cli.domain.standing import derive
 from ordersync_cli.domain.trade import Change
 from ordersync_cli.errors import UnknownOrder, UsageError
-from ordersync_cli.services.find import trade_id_of
+from ordersync_cli.services.find import only_trade_id_of
 from ordersync_cli.services.ports import Store
 from ordersync_cli.services.record import Recorder
 
@@ -45,7 +45,7 @@ class Resolving:
         if not reason.strip():
             raise UsageError("A reason is needed. Nothing was changed.", "Say why with --reason.")
         with self.store.write() as transaction:
-            trade_id = trade_id_of(transaction, wanted)
+            trade_id = only_trade_id_of(transaction, wanted)
             if trade_id is None:
                 raise UnknownOrder(
                     f"The store holds no trade {wanted}. Nothing was changed.",
@@ -56,7 +56,7 @@ class Resolving:
             if standing.terminal and trade.settled is None:
                 raise UsageError(
                     f"Trade {trade_id} has ended already ({standing.order_status.value}); nothing was changed.",
-                    f"ordersync show {trade_id}",
+                    f"ordersync show trade:{trade_id}",
                 )
             settled = SettledByHand(word=word, reason=reason.strip(), at=self.clock.now())
             recorded = self.recorder.about_in(transaction, {trade_id: [settled]}, source=Source.SYNC)

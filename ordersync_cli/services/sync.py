@@ -87,7 +87,7 @@ class Syncing:
         if light.followed.unanswered:
             raise UnreadableAnswer(
                 f"The venue's row of {wanted} cannot be read; the stored trade {trade_id} was left as it is.",
-                f"ordersync show {trade_id}",
+                f"ordersync show trade:{trade_id}",
             )
         return self._result(work, trade_id, missing=bool(light.followed.missing))
 
@@ -182,7 +182,7 @@ def _message(view: TradeView, *, missing: bool, unknown: bool) -> str:
     if missing:
         return (
             f"The venue says that it has no order {view.order_id}; trade {view.trade_id} stays {view.status}. "
-            f"If that is final: ordersync resolve {view.trade_id} --as WORD --reason TEXT"
+            f"If that is final: ordersync resolve {view.order_id} --as WORD --reason TEXT"
         )
     if unknown:
         return (

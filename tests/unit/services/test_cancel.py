@@ -7,8 +7,9 @@ from decimal import Decimal
 import pytest
 
 from ordersync_cli.domain.orders import OrderType
-from ordersync_cli.errors import CredentialsRefused, OrdersyncError, VenueUnavailable
+from ordersync_cli.errors import CredentialsRefused, OrdersyncError, UsageError, VenueUnavailable
 from ordersync_cli.services.cancel import Cancelled, Cancelling
+from ordersync_cli.services.resolve import Resolving
 from tests.support.pass_world import World
 
 
@@ -65,3 +66,28 @@ def test_a_failure_that_says_nothing_of_the_order_leaves_its_wish_to_be_sent(
     world.clock.advance(10)
     world.passes.light()
     assert world.venue.cancels == ["b", "c", "d"]
+
+
+def two_that_count_their_ids(world: World) -> tuple[int, int]:
+    """Two trades whose client order ids are each other's numbers."""
+    first, second = (
+        world.placed(order_id, client_order_id=name, order_type=OrderType.LIMIT, limit_price=Decimal(10)).trade_id
+        for order_id, name in (("a", "2"), ("b", "1"))
+    )
+    assert (first, second) == (1, 2)
+    return 1, 2
+
+
+def test_an_id_that_means_two_trades_cancels_and_settles_none(world: World) -> None:
+    """The advice of `sync` settled another, live order: its client order id was the number of the trade."""
+    two_that_count_their_ids(world)
+    resolving = Resolving(store=world.store, recorder=world.recorder, clock=world.clock)
+    with pytest.raises(UsageError, match="more than one trade"):
+        cancelled(world, "a", "1")
+    with pytest.raises(UsageError, match="more than one trade"):
+        resolving.resolve("1", "cancelled", "by the app")
+    assert world.venue.cancels == []
+    assert [world.view(order_id).order_status for order_id in ("a", "b")] == ["open", "open"]
+    trade_id, _ = resolving.resolve("trade:1", "cancelled", "by the app")
+    assert (trade_id, world.view("a").order_status, world.view("b").order_status) == (1, "cancelled", "open")
+    assert [done.trade_id for done in cancelled(world, "b")] == [2]
