@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from ordersync_cli.services.ports import Store, Venue
     from ordersync_cli.services.record import Recorder
 
+# Seconds: a look has as many even where the wait ends sooner, and one that hangs leaves as many to another.
+LEAST = 1.0
 WATCHER_BEAT = 4.0  # seconds after which a watcher's beat no longer proves it alive
 
 
@@ -68,9 +70,11 @@ class Follower:
 
         At least ``at_least`` looks are tried whatever the wait. A look that fails is not an
         answer, whatever failed: the order was accepted, the next look is made instead, and what is
-        known stays known. Where the key is refused there is no next look.
+        known stays known. Where the key is refused there is no next look. Answers that do not come
+        are given up with the wait, or a second later.
         """
         started = self.clock.monotonic()
+        ends = started + wait
         learned, watcher = self._beside()
         own, patient_until = max(at_least, watcher.looks_left_to_us), watcher.patience
         try:
@@ -80,10 +84,10 @@ class Follower:
                     self.store.wait_for_change(max(0.001, min(0.1, wait - age)))
                     trade = self._stored(trade)
                 elif age < wait or self._checks < at_least:
-                    trade = self._look(trade)
+                    trade = self._look(trade, ends)
                     patient_until = max(patient_until, age + watcher.again)
                 if self._settled(trade) and self._checks >= at_least:
-                    trade = trade if watcher.takes_fills else self._with_fills(trade)
+                    trade = trade if watcher.takes_fills else self._with_fills(trade, ends)
                     break
                 age = self.clock.monotonic() - started
                 if age >= wait or self._problem:
@@ -125,13 +129,17 @@ class Follower:
         with self.store.read() as transaction:
             return transaction.trades.load([trade_id], lock=False)[trade_id]
 
-    def _look(self, trade: Trade) -> Trade:
+    def _left(self, ends: float) -> float:
+        return ends - self.clock.monotonic()
+
+    def _look(self, trade: Trade, ends: float) -> Trade:
         order_id = _order_id(trade)
         self._checks += 1
         if order_id is None:
             return self._stored(trade)
+        lane = Lane.FIRST_LOOK if self._checks == 1 else Lane.PLACE
         try:
-            seen = self.venue.order(order_id, Lane.FIRST_LOOK if self._checks == 1 else Lane.PLACE)
+            seen = self.venue.order(order_id, lane, within=max(LEAST, self._left(ends) - LEAST))
         except CredentialsRefused as refused:
             self._problem = refused.message
             return trade
@@ -139,12 +147,12 @@ class Follower:
             return trade
         return trade if seen is None else self._recorded(trade, [seen])
 
-    def _with_fills(self, trade: Trade) -> Trade:
+    def _with_fills(self, trade: Trade, ends: float) -> Trade:
         standing = derive(trade)
         if not standing.fills_due or standing.order_id is None:
             return trade
         try:
-            page = self.venue.fills_of([standing.order_id], Lane.PLACE)
+            page = self.venue.fills_of([standing.order_id], Lane.PLACE, within=max(LEAST, self._left(ends)))
         except OrdersyncError:
             return trade
         mine = tuple(f for f in page.fills if f.order_id == standing.order_id)

@@ -79,9 +79,10 @@ class SharedBudget:
         self._line: Counter[Lane] = Counter()
         self._counting = threading.Lock()
 
-    def take(self, lane: Lane) -> None:
-        """Wait until this lane may ask. Raises BudgetExhausted (exit 6) after its patience."""
-        ends = self._clock.monotonic() + self._patience[lane]
+    def take(self, lane: Lane, within: float | None = None) -> None:
+        """Wait until this lane may ask. Raises BudgetExhausted (exit 6) after its patience, or ``within`` seconds."""
+        patience = self._patience[lane]
+        ends = self._clock.monotonic() + (patience if within is None else min(patience, within))
         if (short_of := self._try(lane)) > 0:
             with self._in_line(lane):
                 self._wait(lane, short_of, ends)

@@ -16,7 +16,7 @@ from ordersync_cli.errors import (
 )
 from ordersync_cli.venue.http_errors import KeyRefused, Refused, error_of, retry_after
 from ordersync_cli.venue.redact import redacted
-from ordersync_cli.venue.retries import Retrier, Retries
+from ordersync_cli.venue.retries import Left, Retrier, Retries, counted_down, unbounded
 from ordersync_cli.venue.transport import Lost, NotSent, Params, Reply, Transport
 from ordersync_cli.venue.wire_account import date_header, server_time
 from ordersync_cli.venue.wire_values import Json, WireError, parse_json
@@ -61,9 +61,14 @@ class Caller:
 
     # ------------------------------------------------------------------ what lookups call
 
-    def read(self, lane: Lane, path: str, params: Params, where: str) -> Answer:
-        """Get something. Raises VenueUnavailable, CredentialsRefused, UnreadableAnswer or Refused."""
-        return self._retries.retried(lambda: self._trusted(lane, "GET", path, params, where))
+    def read(self, lane: Lane, path: str, params: Params, where: str, *, within: float | None = None) -> Answer:
+        """Get something. Raises VenueUnavailable, CredentialsRefused, UnreadableAnswer or Refused.
+
+        With ``within`` all of it, the waiting for the budget and the repeats too, is over after so
+        many seconds.
+        """
+        left = counted_down(self._clock, within)
+        return self._retries.retried(lambda: self._trusted(lane, "GET", path, params, where, left=left), left)
 
     def ask(self, lane: Lane, path: str, data: Mapping[str, Any], where: str) -> Answer:
         """Post a question that changes nothing at the venue; retried like a read."""
@@ -86,22 +91,24 @@ class Caller:
         """
         self._retries.retried(lambda: self._measured(None))
 
-    def _measured(self, lane: Lane | None) -> None:
+    def _measured(self, lane: Lane | None, left: Left = unbounded) -> None:
         if not self._venue_clock.doubtful:
             return
         with self._measuring:
             if self._venue_clock.doubtful:
-                self._measure(lane)
+                self._measure(lane, left)
 
     # ------------------------------------------------------------------ one request
 
-    def _trusted(self, lane: Lane, method: str, path: str, content: Mapping[str, Any], where: str) -> Answer:
+    def _trusted(
+        self, lane: Lane, method: str, path: str, content: Mapping[str, Any], where: str, *, left: Left = unbounded
+    ) -> Answer:
         """Make the request; where the key is refused, read it once more and try once more."""
         try:
-            return self._once(lane, method, path, content, where)
+            return self._once(lane, method, path, content, where, left=left)
         except KeyRefused as refused:  # a missing permission (403) is not cured by reading it again
             self._renew(refused)
-            return self._once(lane, method, path, content, where)
+            return self._once(lane, method, path, content, where, left=left)
 
     def _renew(self, refused: KeyRefused) -> None:
         try:
@@ -110,15 +117,17 @@ class Caller:
             raise CredentialsRefused(f"{refused.message} {problem.message}", problem.remedy) from None
         self._venue_clock.forget()  # or was it the times in the token?
 
-    def _once(self, lane: Lane, method: str, path: str, content: Mapping[str, Any], where: str) -> Answer:
-        self._measured(lane)
-        self.budget.take(lane)
+    def _once(
+        self, lane: Lane, method: str, path: str, content: Mapping[str, Any], where: str, *, left: Left
+    ) -> Answer:
+        self._measured(lane, left)
+        self.budget.take(lane, left())
         full = PREFIX + path
         token = self.signer.rest(method, full).text
         started, before = self._venue_clock.now(), self._clock.monotonic()
         try:
             if method == "GET":
-                reply = self.transport.get(full, content, token)
+                reply = self.transport.get(full, content, token, left())
             else:
                 reply = self.transport.post(full, content, token)
         except (NotSent, Lost) as lost:
@@ -144,12 +153,12 @@ class Caller:
             self.budget.penalise(retry_after(reply) or 1.0)
         raise error
 
-    def _measure(self, lane: Lane | None) -> None:
+    def _measure(self, lane: Lane | None, left: Left) -> None:
         if lane is not None:
-            self.budget.take(lane)
+            self.budget.take(lane, left())
         before = self._clock.monotonic()
         try:
-            reply = self.transport.get(f"{PREFIX}/time")
+            reply = self.transport.get(f"{PREFIX}/time", within=left())
         except (NotSent, Lost) as lost:
             raise VenueUnavailable(f"The venue cannot be reached ({lost}).", _RUN_AGAIN) from None
         after = self._clock.monotonic()

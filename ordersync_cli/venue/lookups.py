@@ -41,12 +41,13 @@ class OrderLookups:
         self._caller = caller
         self._fills_a_page = fills_a_page
 
-    def order(self, order_id: str, lane: Lane) -> OrderSeen | None:
-        """Get one order; None only for the venue's own 404 NOT_FOUND."""
+    def order(self, order_id: str, lane: Lane, *, within: float | None = None) -> OrderSeen | None:
+        """Get one order, ``within`` so many seconds; None only for the venue's own 404 NOT_FOUND."""
         if not order_id.strip():
             raise UsageError("An order id is needed to look an order up.")
         try:
-            answer = self._caller.read(lane, f"/orders/historical/{quote(order_id, safe='')}", {}, "Get Order")
+            path = f"/orders/historical/{quote(order_id, safe='')}"
+            answer = self._caller.read(lane, path, {}, "Get Order", within=within)
         except Refused as refused:
             if refused.says_no_such_order:
                 return None
@@ -90,10 +91,12 @@ class OrderLookups:
             params["end_date"] = rfc3339(end)
         return self._orders(lane, params, cursor)
 
-    def fills_of(self, order_ids: Sequence[str], lane: Lane, cursor: str | None = None) -> FillPage:
-        """List the fills of at most 100 orders."""
+    def fills_of(
+        self, order_ids: Sequence[str], lane: Lane, cursor: str | None = None, *, within: float | None = None
+    ) -> FillPage:
+        """List the fills of at most 100 orders, ``within`` so many seconds a page."""
         wanted = _few_ids(order_ids)
-        found = self._fills(lane, {"order_ids": wanted}, cursor)
+        found = self._fills(lane, {"order_ids": wanted}, cursor, within)
         if all(one.order_id in wanted for one in found.fills):
             return found
         return FillPage(
@@ -129,10 +132,10 @@ class OrderLookups:
             cut=found.cut,
         )
 
-    def _fills(self, lane: Lane, params: Params, cursor: str | None) -> FillPage:
+    def _fills(self, lane: Lane, params: Params, cursor: str | None, within: float | None = None) -> FillPage:
         where = "List Fills"
         sized = {**params, "limit": str(self._fills_a_page), **_at(cursor)}
-        answer = self._caller.read(lane, FILLS_PATH, sized, where)
+        answer = self._caller.read(lane, FILLS_PATH, sized, where, within=within)
 
         def rows(body: Json, _: Stamp) -> Rows[Fill]:
             return page(body, "fills", where, fill, cursor)

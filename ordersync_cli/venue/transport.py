@@ -73,13 +73,18 @@ class Timeouts:
     connect: float = 3.0
     read: float = 5.0
 
+    def pair(self, within: float | None) -> tuple[float, float]:
+        """Give both to requests, neither longer than ``within`` seconds."""
+        bound = float("inf") if within is None else within
+        return min(self.connect, bound), min(self.read, bound)
+
 
 class _Client(RESTClient):  # type: ignore[misc] # the SDK ships no types
     """The SDK's client with our token in place of its own, giving raw answers."""
 
     def __init__(self, address: Address, timeouts: Timeouts, ca_file: str | None) -> None:
         # The key itself never reaches the SDK: it would sign on this machine's clock, for 120 s.
-        super().__init__(api_key="-", api_secret="", base_url=address.netloc, timeout=(timeouts.connect, timeouts.read))
+        super().__init__(api_key="-", api_secret="", base_url=address.netloc, timeout=timeouts.pair(None))
         self.token: str | None = None
         self.used_mono = 0.0
         self.adapter = WatchedAdapter() if address.secure else PlainHTTP()
@@ -145,22 +150,28 @@ class Transport:
         """Count the requests that were begun."""
         return self._requests_made
 
-    def get(self, path: str, params: Params | None = None, token: str | None = None) -> Reply:
-        """Send a GET. Raises NotSent or Lost."""
-        return self._exchange("GET", path, dict(params or {}), token)
+    def get(
+        self, path: str, params: Params | None = None, token: str | None = None, within: float | None = None
+    ) -> Reply:
+        """Send a GET; with ``within`` its time-outs are no longer than so many seconds. Raises NotSent or Lost."""
+        if within is not None and within <= 0:
+            raise NotSent("no time was left to ask")
+        return self._exchange("GET", path, dict(params or {}), token, within)
 
     def post(self, path: str, data: Mapping[str, Any], token: str) -> Reply:
         """Send a POST, once. Raises NotSent or Lost."""
         return self._exchange("POST", path, dict(data), token)
 
-    def _exchange(self, method: str, path: str, content: dict[str, Any], token: str | None) -> Reply:
+    def _exchange(
+        self, method: str, path: str, content: dict[str, Any], token: str | None, within: float | None = None
+    ) -> Reply:
         client = self._client()
         if method == "POST" and self._clock.monotonic() - client.used_mono > IDLE_LIMIT:
             client.adapter.drop_connections()
         with self._lock:
             self._requests_made += 1
         self._close_forsaken()
-        client.token = token
+        client.token, client.timeout = token, self._timeouts.pair(within)
         started = self._clock.monotonic()
         begin_watch()
         try:

@@ -179,8 +179,8 @@ def test_T42_a_429_holds_everybody_back_and_its_wish_is_honoured(key: Path) -> N
 
 
 class EmptyBudget(FreeBudget):
-    def take(self, lane: Lane) -> None:
-        super().take(lane)
+    def take(self, lane: Lane, within: float | None = None) -> None:
+        super().take(lane, within)
         raise BudgetExhausted("nothing left")
 
 
@@ -404,4 +404,67 @@ def test_a_key_file_that_will_not_do_is_said_before_anything_is_sent(key: Path) 
     with raw_server(always(reply(500, "x"))) as server:
         with pytest.raises(SettingsError), venue_at(server.url, key, tuning=ONCE):
             pass
+        assert server.got == []
+
+
+BOUNDED: dict[str, Callable[[RestVenue], object]] = {
+    "order": lambda venue: venue.order("o-1", Lane.PLACE, within=0.4),
+    "fills_of": lambda venue: venue.fills_of(["o-1"], Lane.PLACE, within=0.4),
+}
+
+
+@pytest.mark.parametrize("name", BOUNDED)
+@pytest.mark.parametrize("trouble", [HANG, reply(503, "x"), reply(429, "x", headers={"Retry-After": "2"})])
+def test_a_look_up_that_is_given_little_time_takes_no_more(key: Path, name: str, trouble: Answer) -> None:
+    patient = Tuning(timeouts=Timeouts(connect=5.0, read=5.0), retries=Retries(attempts=9, first_wait=0.1))
+    with raw_server(always(trouble)) as server, venue_at(server.url, key, tuning=patient) as venue:
+        venue.offset()
+        began = time.monotonic()
+        with pytest.raises(VenueUnavailable):
+            BOUNDED[name](venue)
+        assert time.monotonic() - began < 1.0
+
+
+def test_the_clock_is_measured_within_the_time_of_the_look_up_that_needs_it(key: Path) -> None:
+    with raw_server(always(HANG), tells_time=False) as server, venue_at(server.url, key) as venue:
+        began = time.monotonic()
+        with pytest.raises(VenueUnavailable):
+            BOUNDED["order"](venue)
+        assert time.monotonic() - began < 0.9
+        assert {got.path for got in server.got} == {"/api/v3/brokerage/time"}
+
+
+def test_the_budget_is_waited_for_no_longer_than_the_look_up_has(key: Path) -> None:
+    budget = FreeBudget()
+    with raw_server(always(reply(404, NOT_FOUND))) as server, venue_at(server.url, key, budget=budget) as venue:
+        BOUNDED["order"](venue)
+        venue.order("o-1", Lane.SYNC)
+    assert all(within is not None and 0 < within <= 0.4 for within in budget.within[:-1])
+    assert budget.within[-1] is None
+
+
+def test_a_connection_whose_answer_was_given_up_brings_no_other_answer(key: Path) -> None:
+    """The first answer comes when nobody waits for it any more; the next look has the usual time again."""
+
+    def late(got: Got) -> Answer:
+        if got.path.endswith("/o-1"):
+            time.sleep(0.7)
+        elif got.path.endswith("/o-2"):
+            time.sleep(0.6)
+        return reply(200, {"order": order(got.path.rpartition("/")[2])})
+
+    with raw_server(late) as server, venue_at(server.url, key, tuning=ONCE) as venue:
+        with pytest.raises(VenueUnavailable):
+            venue.order("o-1", Lane.PLACE, within=0.3)
+        found = venue.order("o-2", Lane.PLACE)
+        assert found is not None
+        assert found.order_id == "o-2"
+        (first,), (second,) = server.of("GET", "/o-1"), server.of("GET", "/o-2")
+        assert first.connection != second.connection
+
+
+def test_a_look_up_without_any_time_sends_nothing(key: Path) -> None:
+    with raw_server(always(reply(404, NOT_FOUND))) as server, venue_at(server.url, key) as venue:
+        with pytest.raises(VenueUnavailable):
+            venue.order("o-1", Lane.PLACE, within=0.0)
         assert server.got == []

@@ -267,8 +267,8 @@ class FakeVenue:
         self.accept(signed.request, order_id)
         return PlaceAnswer(kind=AnswerKind.ACCEPTED, attempt=attempt, at=self.now(), order_id=order_id)
 
-    def order(self, order_id: str, lane: Lane) -> OrderSeen | None:
-        as_of = self._call("order", order_id)
+    def order(self, order_id: str, lane: Lane, *, within: float | None = None) -> OrderSeen | None:
+        as_of = self._call("order", order_id, within=within)
         if order_id in self.unreadable:
             raise UnreadableAnswer(f"The order {order_id} cannot be read.")
         if order_id not in self.orders or order_id in self.hidden:
@@ -298,8 +298,10 @@ class FakeVenue:
         ]
         return self._order_page(held, as_of, cursor, limit)
 
-    def fills_of(self, order_ids: Sequence[str], lane: Lane, cursor: str | None = None) -> FillPage:
-        as_of = self._call("fills_of", *order_ids)
+    def fills_of(
+        self, order_ids: Sequence[str], lane: Lane, cursor: str | None = None, *, within: float | None = None
+    ) -> FillPage:
+        as_of = self._call("fills_of", *order_ids, within=within)
         rows = [f for i in order_ids if i in self.orders for f in self.orders[i].fills]
         return self._fill_page(rows, as_of, cursor)
 
@@ -334,12 +336,15 @@ class FakeVenue:
 
     # ------------------------------------------------------------------ inside
 
-    def _call(self, name: str, *arguments: str) -> datetime:
+    def _call(self, name: str, *arguments: str, within: float | None = None) -> datetime:
         """Count a call, let a fault happen, and tell when the request started."""
         if self.before_call is not None:
             self.before_call(name)
         self.calls.append((name, arguments))
         as_of = self.now()
+        if within is not None and within < self.seconds_per_request:
+            self.clock.advance(within)
+            raise VenueUnavailable("No answer in time.")
         self.clock.advance(self.seconds_per_request)
         for fault in self._faults:
             if fault.call not in {None, name}:

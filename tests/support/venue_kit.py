@@ -31,11 +31,13 @@ class FreeBudget:
 
     def __init__(self) -> None:
         self.taken: list[Lane] = []
+        self.within: list[float | None] = []
         self.penalties: list[float] = []
         self.spent = 0
 
-    def take(self, lane: Lane) -> None:
+    def take(self, lane: Lane, within: float | None = None) -> None:
         self.taken.append(lane)
+        self.within.append(within)
 
     def penalise(self, seconds: float) -> None:
         self.penalties.append(seconds)

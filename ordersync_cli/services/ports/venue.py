@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class Budget(Protocol):
     """The request budget that every process on one store shares."""
 
-    def take(self, lane: Lane) -> None:
-        """Wait until this lane may ask; raises BudgetExhausted after its patience."""
+    def take(self, lane: Lane, within: float | None = None) -> None:
+        """Wait until this lane may ask; raises BudgetExhausted after its patience, or ``within`` seconds."""
         ...
 
     def waiting(self, lane: Lane) -> int:
@@ -38,7 +38,8 @@ class Venue(Protocol):
     """Coinbase or the simulator.
 
     Every look-up raises VenueUnavailable, CredentialsRefused or UnreadableAnswer where it could
-    not be made; an empty answer is never a failed one.
+    not be made; an empty answer is never a failed one. ``within``: seconds after which an answer
+    that has not come is given up, repeats and all; None leaves it to the usual time-outs.
     """
 
     @property
@@ -88,7 +89,7 @@ class Venue(Protocol):
         """Send it, once, whatever the budget says; every outcome is a value."""
         ...
 
-    def order(self, order_id: str, lane: Lane) -> OrderSeen | None:
+    def order(self, order_id: str, lane: Lane, *, within: float | None = None) -> OrderSeen | None:
         """Get one order; None only for the venue's own 404 NOT_FOUND."""
         ...
 
@@ -107,7 +108,9 @@ class Venue(Protocol):
         """List orders by creation time in [start, end), without any other filter."""
         ...
 
-    def fills_of(self, order_ids: Sequence[str], lane: Lane, cursor: str | None = None) -> FillPage:
+    def fills_of(
+        self, order_ids: Sequence[str], lane: Lane, cursor: str | None = None, *, within: float | None = None
+    ) -> FillPage:
         """List the fills of these orders, one page."""
         ...
 

@@ -78,3 +78,44 @@ def test_a_watcher_whose_beat_is_old_is_none(world: WatchWorld) -> None:
     world.fill(order_id)
     done = followed(world, order_id)
     assert (done.checks, done.standing.fills_verified) == (1, True)
+
+
+@pytest.mark.parametrize("wait", [1.0, 2.0, 5.0])
+def test_answers_that_do_not_come_prolong_the_wait_by_a_second_at_most(world: WatchWorld, wait: float) -> None:
+    order_id = world.place()
+    world.fill(order_id)
+    world.venue.seconds_per_request = 20.0
+    began = world.clock.monotonic()
+    done = followed(world, order_id, wait)
+    assert world.clock.monotonic() - began <= wait + 1.0
+    assert done.standing.status == "pending"
+    assert world.venue.calls
+
+
+def test_a_look_whose_answer_is_lost_leaves_time_for_another(world: WatchWorld) -> None:
+    order_id = world.place()
+    world.fill(order_id)
+    world.venue.seconds_per_request = 20.0
+
+    def second_is_quick(_: str) -> None:
+        if len(world.venue.calls) == 1:
+            world.venue.seconds_per_request = 0.1
+
+    world.venue.before_call = second_is_quick
+    done = followed(world, order_id, 5.0)
+    assert (done.checks, done.standing.status, done.standing.fills_verified) == (2, "completed", True)
+
+
+def test_fills_that_are_not_answered_prolong_the_wait_by_a_second_at_most(world: WatchWorld) -> None:
+    order_id = world.place()
+    world.fill(order_id)
+
+    def fills_hang(name: str) -> None:
+        world.venue.seconds_per_request = 20.0 if name == "fills_of" else 0.0
+
+    world.venue.before_call = fills_hang
+    for wait in (0.5, 3.0):
+        began = world.clock.monotonic()
+        done = followed(world, order_id, wait)
+        assert world.clock.monotonic() - began <= max(wait, 1.0)
+        assert (done.standing.status, done.standing.fills_verified) == ("completed", False)

@@ -135,3 +135,13 @@ def test_who_waits_for_a_turn_is_counted_until_it_comes_or_patience_ends(budget,
     with pytest.raises(BudgetExhausted):
         budget.take(Lane.POLL)
     assert budget.waiting(Lane.POLL) == 0
+
+
+def test_who_has_little_time_is_refused_at_once_where_its_turn_comes_later(budget, clock) -> None:
+    budget.penalise(5)
+    began = clock.monotonic()
+    with pytest.raises(BudgetExhausted):
+        budget.take(Lane.PLACE, 1.0)
+    assert clock.monotonic() == began
+    budget.take(Lane.PLACE, 6.0)
+    assert clock.monotonic() - began == pytest.approx(5, abs=0.01)
