@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # Seconds: a look has as many even where the wait ends sooner, and one that hangs leaves as many to another.
 LEAST = 1.0
+FILLS_PATIENCE = 1.0  # seconds that a watcher which takes the fills has for it before we end without them
 WATCHER_BEAT = 4.0  # seconds after which a watcher's beat no longer proves it alive
 
 
@@ -87,7 +88,7 @@ class Follower:
                     trade = self._look(trade, ends)
                     patient_until = max(patient_until, age + watcher.again)
                 if self._settled(trade) and self._checks >= at_least:
-                    trade = trade if watcher.takes_fills else self._with_fills(trade, ends)
+                    trade = self._awaiting_fills(trade, ends) if watcher.takes_fills else self._with_fills(trade, ends)
                     break
                 age = self.clock.monotonic() - started
                 if age >= wait or self._problem:
@@ -146,6 +147,14 @@ class Follower:
         except OrdersyncError:
             return trade
         return trade if seen is None else self._recorded(trade, [seen])
+
+    def _awaiting_fills(self, trade: Trade, ends: float) -> Trade:
+        """Wait on the store for the fills that the watcher fetches; the venue is asked nothing."""
+        ends = min(ends, self.clock.monotonic() + FILLS_PATIENCE)
+        while derive(trade).fills_due and (left := self._left(ends)) > 0:
+            self.store.wait_for_change(max(0.001, min(0.1, left)))
+            trade = self._stored(trade)
+        return trade
 
     def _with_fills(self, trade: Trade, ends: float) -> Trade:
         standing = derive(trade)

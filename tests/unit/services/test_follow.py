@@ -119,3 +119,41 @@ def test_fills_that_are_not_answered_prolong_the_wait_by_a_second_at_most(world:
         done = followed(world, order_id, wait)
         assert world.clock.monotonic() - began <= max(wait, 1.0)
         assert (done.standing.status, done.standing.fills_verified) == ("completed", False)
+
+
+def test_the_fills_that_a_watcher_which_polls_stores_meanwhile_are_shown(
+    world: WatchWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched(world, live=False)
+    world.clock.advance(10.0)  # the lease of the one that died
+    world.watcher()
+    world.run(5.0)
+    order_id = world.place()
+    world.fill(order_id)
+
+    def watcher_works(timeout: float) -> bool:
+        world.run(timeout)
+        return True
+
+    monkeypatch.setattr(world.store, "wait_for_change", watcher_works)
+    lists: list[float] = []
+    began = world.clock.monotonic()
+    world.venue.before_call = lambda name: lists.append(world.clock.monotonic()) if name == "fills_of" else None
+    done = followed(world, order_id)
+    assert (done.checks, done.standing.fills_verified) == (1, True)
+    assert world.clock.monotonic() - began < 1.0
+    assert len(lists) == 1, "the watcher's"
+
+
+@pytest.mark.parametrize(("wait", "longest"), [(5.0, 1.0), (0.4, 0.4)])
+def test_the_fills_of_a_watcher_that_stores_none_are_waited_for_a_second_of_the_wait(
+    world: WatchWorld, wait: float, longest: float
+) -> None:
+    watched(world, live=False)
+    order_id = world.place()
+    world.fill(order_id)
+    began = world.clock.monotonic()
+    done = followed(world, order_id, wait)
+    assert longest - 0.11 <= world.clock.monotonic() - began <= longest + 0.01
+    assert (done.standing.status, done.standing.fills_verified) == ("completed", False)
+    assert all(name != "fills_of" for name, _ in world.venue.calls)
