@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ordersync_cli.domain.observations import OrderSeen
     from ordersync_cli.domain.schedule import Learned
     from ordersync_cli.domain.trade import Standing, Trade
-    from ordersync_cli.services.ports import Store, Venue
+    from ordersync_cli.services.ports import FillPage, Store, Venue
     from ordersync_cli.services.record import Recorder
 
 # Seconds: a look has as many even where the wait ends sooner, and one that hangs leaves as many to another.
@@ -160,18 +160,30 @@ class Follower:
         standing = derive(trade)
         if not standing.fills_due or standing.order_id is None:
             return trade
-        try:
-            page = self.venue.fills_of([standing.order_id], Lane.PLACE, within=max(LEAST, self._left(ends)))
-        except OrdersyncError:
-            return trade
-        mine = tuple(f for f in page.fills if f.order_id == standing.order_id)
-        rows = FillsSeen(
-            order_id=standing.order_id,
-            as_of=page.as_of,
-            fills=mine,
-            complete=page.next_cursor is None and not page.quarantined and not page.filter_ignored,
+        rows = self._listed(standing.order_id, max(ends, self.clock.monotonic() + LEAST))
+        return trade if rows is None else self._recorded(trade, [rows])
+
+    def _listed(self, order_id: str, ends: float) -> FillsSeen | None:
+        """List the fills page by page; what was read of a listing that breaks off stands, and is not complete."""
+        pages: list[FillPage] = []
+        cursor: str | None = None
+        while (left := self._left(ends)) > 0:
+            try:
+                page = self.venue.fills_of([order_id], Lane.PLACE, cursor, within=left)
+            except OrdersyncError:
+                break
+            pages.append(page)
+            cursor = page.next_cursor
+            if cursor is None or page.filter_ignored:
+                break
+        if not pages:
+            return None
+        return FillsSeen(
+            order_id=order_id,
+            as_of=pages[0].as_of,
+            fills=tuple(fill for page in pages for fill in page.fills if fill.order_id == order_id),
+            complete=cursor is None and not any(page.quarantined or page.filter_ignored for page in pages),
         )
-        return self._recorded(trade, [rows])
 
     def _recorded(self, trade: Trade, seen: list[OrderSeen | FillsSeen]) -> Trade:
         trade_id = trade.trade_id

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ordersync_cli.domain.trade import Trade
+from ordersync_cli.errors import VenueUnavailable
 from ordersync_cli.services.follow import WATCHER_BEAT, Followed, Follower
 from tests.support.watch_world import WatchWorld, watch_world
 
@@ -156,4 +157,42 @@ def test_the_fills_of_a_watcher_that_stores_none_are_waited_for_a_second_of_the_
     done = followed(world, order_id, wait)
     assert longest - 0.11 <= world.clock.monotonic() - began <= longest + 0.01
     assert (done.standing.status, done.standing.fills_verified) == ("completed", False)
-    assert all(name != "fills_of" for name, _ in world.venue.calls)
+    assert world.venue.count("fills_of") == 0
+
+
+def many_fills(world: WatchWorld) -> str:
+    order_id = world.place(size="5")
+    for _ in range(5):
+        world.fill(order_id, whole=False)
+    world.venue.end(order_id, "FILLED")
+    world.venue.fills_page_size = 2
+    return order_id
+
+
+def stored_fills(world: WatchWorld, order_id: str) -> int:
+    return sum(len(order.fills) for order in trade_of(world, order_id).orders)
+
+
+def test_every_page_of_the_fills_is_read(world: WatchWorld) -> None:
+    order_id = many_fills(world)
+    done = followed(world, order_id)
+    assert (done.checks, done.standing.fills_verified) == (1, True)
+    assert world.venue.count("fills_of") == 3
+
+
+def test_the_fills_read_before_a_page_that_failed_are_kept(world: WatchWorld) -> None:
+    order_id = many_fills(world)
+    world.venue.fail(lambda: VenueUnavailable("The venue is away."), call="fills_of", skip=2)
+    assert not followed(world, order_id).standing.fills_verified
+    assert stored_fills(world, order_id) == 4
+
+
+@pytest.mark.parametrize(("wait", "pages"), [(2.0, 2), (0.5, 1)])
+def test_no_page_of_the_fills_is_waited_for_after_the_wait(world: WatchWorld, wait: float, pages: int) -> None:
+    order_id = many_fills(world)
+    world.venue.before_call = lambda _: setattr(world.venue, "seconds_per_request", 0.6)
+    began = world.clock.monotonic()
+    done = followed(world, order_id, wait)
+    assert world.clock.monotonic() - began <= max(wait, 0.6 + 1.0) + 0.01
+    assert not done.standing.fills_verified
+    assert stored_fills(world, order_id) == 2 * pages
