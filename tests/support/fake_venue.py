@@ -123,6 +123,7 @@ class FakeVenue:
         self.hidden_fills: set[str] = set()  # entry ids that List Fills does not show yet
         self.filter_ignored = False  # batched look-ups answer with everything
         self.stale: dict[str, OrderSeen] = {}  # look-ups answer with this instead
+        self.listed_as: dict[str, tuple[str, ...]] = {}  # batched look-ups list it once under each of these words
         self.next_answer: Callable[[SignedOrder, int], PlaceAnswer] | None = None
         self.before_call: Callable[[str], None] | None = None
         self.wallet: tuple[Balance, ...] = ()
@@ -360,13 +361,21 @@ class FakeVenue:
     def _look(self, order_id: str, as_of: datetime) -> OrderSeen:
         return self.stale.get(order_id) or self.orders[order_id].seen(as_of)
 
+    def _row(self, order_id: str, word: str, as_of: datetime) -> OrderSeen:
+        seen = self._look(order_id, as_of)
+        if word in {"", seen.word}:
+            return seen
+        return replace(seen, word=word, figures=NOTHING_FILLED, last_fill_time=None)
+
     def _order_page(self, order_ids: Sequence[str], as_of: datetime, cursor: str | None, limit: int = 250) -> OrderPage:
         size = min(limit, self.page_size)
         at = int(cursor or 0)
-        ids = order_ids[at : at + size]
-        more = at + size < len(order_ids)
+        rows = [(i, word) for i in order_ids for word in self.listed_as.get(i, ("",))]
+        shown = rows[at : at + size]
+        ids = [i for i, _ in shown]
+        more = at + size < len(rows)
         return OrderPage(
-            orders=tuple(self._look(i, as_of) for i in ids if i not in self.unreadable),
+            orders=tuple(self._row(i, word, as_of) for i, word in shown if i not in self.unreadable),
             quarantined=tuple(
                 Quarantined(where="order", problem="filled_size is a list", order_id=i)
                 for i in ids

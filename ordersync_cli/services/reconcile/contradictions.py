@@ -28,7 +28,8 @@ def contradicted(store: Store) -> dict[str, int]:
 
 def note_contradictions(work: Work, orders: Iterable[OrderSeen], changes: Iterable[Change]) -> None:
     """Count looks that contradict a stored end, forget those that confirm it, name the third."""
-    seen = {o.order_id: o for o in orders}
+    # of an order that is listed twice in one answer (trap T27) the row that confirms the end counts
+    seen = {o.order_id: o for o in sorted(orders, key=lambda o: is_terminal(o.word))}
     ended = {i for i, order in seen.items() if is_terminal(order.word)}
     denied = [
         (seen[change.was.order_id], change)

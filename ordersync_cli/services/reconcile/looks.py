@@ -7,7 +7,8 @@ failure has been yielded by then, so that the caller commits batch by batch and 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 from ordersync_cli.clock import Clock
 from ordersync_cli.domain.observations import FillsSeen, OrderSeen
@@ -19,12 +20,14 @@ BATCH = 100  # ids in one request: the venue documents no limit, clients in the 
 GROW_AFTER = 8  # full batches answered, before twice as many ids are tried again
 GROW_AFTER_AT_MOST = 512  # the same where a venue refused that time after time
 PAGES_PER_BATCH = 250  # a listing of 100 orders that goes on longer than this has no end
+_ANY_TIME = datetime.min.replace(tzinfo=UTC)  # in place of when a row was said, to compare what it says
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Looked:
     """What the venue said about the orders that were asked for.
 
+    ``orders`` holds every row: an order that the venue listed twice is there twice (trap T27).
     ``missing`` said 404 NOT_FOUND to Get Order, one by one; ``unanswered`` could not be read
     (see ``quarantined``): nothing is concluded from those.
     """
@@ -131,6 +134,7 @@ class Looker:
         started = self.clock.monotonic()
         wanted = set(chunk)
         answered: set[str] = set()
+        told: set[OrderSeen] = set()
         cursor: str | None = None
         for pages in range(1, PAGES_PER_BATCH + 2):
             if pages > PAGES_PER_BATCH:
@@ -142,19 +146,25 @@ class Looker:
             answered.update(fresh.asked)
             yield fresh
             cursor = page.next_cursor
-            if cursor is None or ignored or answered >= wanted:
+            # An order may be listed once more on a later page, under another word (trap T27): what is
+            # answered is read to the end, or to a page that tells nothing new.
+            rows = {replace(o, as_of=_ANY_TIME) for o in fresh.orders}
+            if cursor is None or ignored or (answered >= wanted and rows <= told):
                 break
+            told |= rows
         left_out = [order_id for order_id in chunk if order_id not in answered]
         yield from self._singly(left_out, lane)
 
     def _page(self, page: OrderPage, wanted: set[str], answered: set[str], started: float) -> Looked:
-        orders = {o.order_id: o for o in page.orders if o.order_id in wanted}
-        unreadable = {q.order_id for q in page.quarantined if q.order_id in wanted} - orders.keys()
+        """Take what one page says of the orders wanted: every row, for only the join may choose between two."""
+        orders = tuple(o for o in page.orders if o.order_id in wanted)
+        found = dict.fromkeys(o.order_id for o in orders)
+        unreadable = {q.order_id for q in page.quarantined if q.order_id in wanted} - found.keys()
         unanswered = tuple(sorted(order_id for order_id in unreadable if order_id))
-        new = [order_id for order_id in (*orders, *unanswered) if order_id not in answered]
+        new = [order_id for order_id in (*found, *unanswered) if order_id not in answered]
         return Looked(
             asked=tuple(new),
-            orders=tuple(orders.values()),
+            orders=orders,
             unanswered=unanswered,
             quarantined=page.quarantined,
             requests=1,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import pytest
 
 from ordersync_cli.errors import OrderRefused, UnreadableAnswer, VenueUnavailable
-from ordersync_cli.services.ports import Lane
+from ordersync_cli.services.ports import Lane, OrderPage
 from ordersync_cli.services.reconcile.looks import Looker
 from tests.support.fake_venue import FakeVenue
 
@@ -34,6 +37,33 @@ def test_T27_every_page_of_a_batched_look_up_is_read() -> None:
     looked = looker(venue).orders(venue.orders, Lane.LIGHT)
     assert {o.order_id for o in looked.orders} == set(venue.orders)
     assert venue.requests_made == 4
+
+
+@pytest.mark.parametrize("words", [("FILLED", "OPEN"), ("OPEN", "FILLED")])
+@pytest.mark.parametrize("page_size", [1, 250])
+def test_T27_every_row_of_an_order_that_is_listed_twice_is_handed_on(words: tuple[str, str], page_size: int) -> None:
+    venue = venue_with(1)
+    venue.end("order-0000", "FILLED")
+    venue.listed_as["order-0000"] = words
+    venue.page_size = page_size
+    looked = looker(venue).orders(venue.orders, Lane.LIGHT)
+    assert tuple(o.word for o in looked.orders) == words
+    assert looked.asked == ("order-0000",)
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+def test_pages_that_only_repeat_themselves_end_a_look_up_that_is_answered(rows: int) -> None:
+    venue = venue_with(1)
+    real = venue.orders_by_id
+
+    def endless(order_ids: Sequence[str], lane: Lane, cursor: str | None = None) -> OrderPage:
+        page = real(order_ids, lane)
+        kept = page.orders if cursor is None else page.orders[:rows]
+        return replace(page, orders=kept, next_cursor=f"{cursor}x")
+
+    venue.orders_by_id = endless  # type: ignore[method-assign]
+    assert len(looker(venue).orders(venue.orders, Lane.LIGHT).orders) == 1 + rows
+    assert venue.requests_made == 2
 
 
 def test_T48_an_id_left_out_of_a_batch_is_asked_for_alone() -> None:

@@ -45,6 +45,36 @@ def test_a_filled_order_becomes_completed_with_the_venues_figures(world: World) 
     assert {b.severity for b in report.breaks} == {"repaired"}
 
 
+@pytest.mark.parametrize("words", [("FILLED", "OPEN"), ("OPEN", "FILLED")])
+@pytest.mark.parametrize("page_size", [1, 250])
+def test_T27_an_order_listed_twice_in_one_answer_is_joined_from_both_rows(
+    world: World, words: tuple[str, str], page_size: int
+) -> None:
+    world.placed("o1")
+    world.venue.fill("o1", "1", "10")
+    world.venue.end("o1", "FILLED")
+    world.venue.listed_as["o1"] = words
+    world.venue.page_size = page_size
+    world.passes.light()
+    view = world.view("o1")
+    assert (view.status, view.order_status, view.filled_size) == ("completed", "filled", Decimal(1))
+
+
+@pytest.mark.parametrize("words", [("FILLED", "OPEN"), ("OPEN", "FILLED")])
+def test_a_look_that_confirms_the_end_beside_denying_it_is_no_contradiction(
+    world: World, words: tuple[str, str]
+) -> None:
+    world.known("o1")
+    world.venue.fill("o1", "1", "10")
+    world.venue.end("o1", "FILLED")
+    world.passes.light()
+    world.venue.listed_as["o1"] = words
+    for _ in range(4):
+        world.clock.advance(70)
+        report = world.passes.light(wish=Wish(since=world.clock.now() - timedelta(days=1)))
+        assert [b.kind for b in report.breaks if b.kind == "status"] == []
+
+
 def test_a_second_pass_finds_nothing(world: World) -> None:
     world.placed("o1")
     world.venue.fill("o1", "1", "10")
