@@ -5,7 +5,7 @@ from __future__ import annotations
 from ordersync_cli.domain.breaks import STALE_LOOK
 from ordersync_cli.domain.orders import NOTHING_FILLED, ZERO
 from ordersync_cli.domain.ruled_out import Difference, in_words, lasting
-from ordersync_cli.domain.trade import Change
+from ordersync_cli.domain.trade import Change, Standing, Trade
 
 # Money moved where it had been ruled out: stays open until somebody has looked (decision record 0002).
 UNTIL_ACCEPTED = frozenset({"failed_but_filled", "absent_order_appeared", "unknown_tagged_order", "duplicate"})
@@ -40,6 +40,15 @@ def edited_to(change: Change) -> str | None:
         return None
     size, price = (format(value, "f") for value in (now.base_size or ZERO, now.limit_price or ZERO))
     return f"{size} at {price}"
+
+
+def told_otherwise(trade: Trade, standing: Standing) -> bool:
+    """Tell whether REST's newest figures are not those in force: then the fills must decide (a REVERSAL, say)."""
+    order = next((o for o in trade.orders if o.order_id == standing.order_id), None)
+    if order is None or order.figures is None or order.rest_figures is None:
+        return False
+    newest = order.rest_figures
+    return newest.as_of > order.figures.as_of and newest.figures != standing.figures
 
 
 def _shrunk(change: Change) -> list[Difference]:

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from ordersync_cli.domain.observations import Channel
 from ordersync_cli.domain.orders import Figures, OrderStatus, Status
-from ordersync_cli.domain.trade import Change, Standing, Trade, VenueOrder
+from ordersync_cli.domain.trade import Change, KeyedFigures, Standing, Trade, VenueOrder
 
 CHANNELS = {Channel.REST: "REST", Channel.WEBSOCKET: "the user channel"}
 
@@ -86,6 +86,11 @@ def _said_of(order: VenueOrder) -> list[str]:
         lines.append(
             f"said: {CHANNELS[keyed.channel]} at {keyed.as_of:%Y-%m-%dT%H:%M:%S.%fZ}: {figures_text(keyed.figures)}"
         )
+    newer = _newer_figures(order)
+    if newer is not None:
+        lines.append(
+            f"said: {CHANNELS[newer.channel]} at {newer.as_of:%Y-%m-%dT%H:%M:%S.%fZ}: {figures_text(newer.figures)}"
+        )
     if order.fills:
         lines.append(f"said: List Fills: {len(order.fills)} rows")
     if order.accepted and order.raw is None:
@@ -99,6 +104,10 @@ def rule(trade: Trade, standing: Standing) -> str:
         return "an operator settled it by hand; the venue's word would outrank that"
     if standing.order_id is None:
         return _rule_without_order(trade, standing)
+    return _rule_of_status(standing) + _rule_of_figures(trade, standing)
+
+
+def _rule_of_status(standing: Standing) -> str:
     if not standing.terminal:
         return "the newest word of the venue that is not terminal counts; figures only grow"
     if standing.status is Status.FAILED:
@@ -110,6 +119,25 @@ def rule(trade: Trade, standing: Standing) -> str:
     if standing.order_status is OrderStatus.FILLED:
         return "FILLED by the venue's own word: completed"
     return f"{standing.venue_status} with fills: completed, what was filled stays"
+
+
+def _rule_of_figures(trade: Trade, standing: Standing) -> str:
+    """Say which figures count where REST now tells smaller ones than before."""
+    order = next((o for o in trade.orders if o.order_id == standing.order_id), None)
+    newer = None if order is None else _newer_figures(order)
+    if newer is None:
+        return ""
+    if newer.figures == standing.figures:
+        return "; the smaller figures count: they are exactly what its fills give"
+    return "; the larger figures stay: its fills do not give exactly what REST tells since"
+
+
+def _newer_figures(order: VenueOrder) -> KeyedFigures | None:
+    """Give what REST told after the largest figures, where it is something else."""
+    largest, newest = order.figures, order.rest_figures
+    if largest is None or newest is None or newest.as_of <= largest.as_of or newest.figures == largest.figures:
+        return None
+    return newest
 
 
 def _rule_without_order(trade: Trade, standing: Standing) -> str:

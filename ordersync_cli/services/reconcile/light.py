@@ -13,6 +13,7 @@ from ordersync_cli.domain.view import TradeView
 from ordersync_cli.services.ports import Quarantined, TradeFilter
 from ordersync_cli.services.reconcile.absent import Intents
 from ordersync_cli.services.reconcile.contradictions import contradicted
+from ordersync_cli.services.reconcile.differences import told_otherwise
 from ordersync_cli.services.reconcile.foreign import put_right
 from ordersync_cli.services.reconcile.listing import look_up
 from ordersync_cli.services.reconcile.named_twice import settle_named_twice
@@ -33,6 +34,7 @@ class Followed:
     """What the looks of this pass left to do; only ids and times, never whole trades."""
 
     zero: dict[str, datetime | None] = field(default_factory=dict)  # order id: when its end was first seen
+    told_otherwise: set[int] = field(default_factory=set)  # trades whose figures REST now tells otherwise
     wishes: set[int] = field(default_factory=set)  # trades whose wish to cancel is still to be sent
     missing: dict[str, TradeView] = field(default_factory=dict)
     unanswered: dict[str, TradeView] = field(default_factory=dict)
@@ -48,7 +50,13 @@ class Followed:
                 self.zero[now.order_id] = now.closed_at
             else:
                 self.zero.pop(now.order_id, None)
-            if trade.cancel is not None and trade.trade_id is not None and not now.terminal:
+            if trade.trade_id is None:
+                continue
+            if told_otherwise(trade, now):
+                self.told_otherwise.add(trade.trade_id)
+            else:
+                self.told_otherwise.discard(trade.trade_id)
+            if trade.cancel is not None and not now.terminal:
                 self.wishes.add(trade.trade_id)
 
 
@@ -132,9 +140,10 @@ class LightPass:
             self.followed.take(recorded.changes)
 
     def _fetch_fills(self) -> None:
-        """Fetch the fills of every ended trade whose fills are not verified yet."""
+        """Fetch the fills of ended trades that are not verified, and of those whose figures REST tells otherwise."""
         with self.work.store.read() as transaction:
             due = [i for i in transaction.trades.unverified_ids(ALL) if self.only is None or i in self.only]
+        due = sorted(self.followed.told_otherwise.union(due))
         wanted = {v.order_id: v for v in read_views(self.work, due) if v.order_id is not None}
         rows: Counter[str] = Counter()
         lost: list[Quarantined] = []

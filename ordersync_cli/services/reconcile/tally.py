@@ -51,8 +51,13 @@ class Tally:
                 self._drift(trade_id, change, different, at)
             self._detail(trade_id, change, edited)
             for difference in different:
-                found = self._keep(self._of(change, difference, at))
+                found = self._of(change, difference, at)
+                identity = (found.kind, found.key)
+                earlier = self.found.get(identity) or self.known.get(identity)
+                found = self._keep(found)
                 if found.severity == "repaired":
+                    if earlier is not None and earlier.severity != "repaired":  # what was open is mended now
+                        transaction.breaks.resolve(found.key, [found.kind], at, "repaired")
                     repaired.append(_as_row(found, at))
                 else:
                     transaction.breaks.see(_as_row(found, at))

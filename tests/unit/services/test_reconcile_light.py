@@ -75,6 +75,24 @@ def test_a_look_that_confirms_the_end_beside_denying_it_is_no_contradiction(
         assert [b.kind for b in report.breaks if b.kind == "status"] == []
 
 
+def test_smaller_figures_of_an_order_that_is_looked_at_anyway_are_held_against_its_fills(world: World) -> None:
+    world.known("o1")
+    world.venue.fill("o1", "2", "10", "0.2")
+    world.venue.end("o1", "FILLED")
+    world.passes.light()
+    smaller = world.venue.orders["o1"].figures
+    world.venue.fill("o1", "1", "10", "0.1", trade_type="REVERSAL")
+    world.venue.orders["o1"].figures = replace(
+        smaller, filled_size=Decimal(1), filled_value=Decimal(10), total_fees=Decimal("0.1"), number_of_fills=2
+    )
+    world.clock.advance(30)
+    world.passes.light()
+    assert world.view("o1").filled_size == Decimal(2), "nobody looked: it is settled"
+    world.passes.light(wish=Wish(since=world.clock.now() - timedelta(days=1)))
+    view = world.view("o1")
+    assert (view.filled_size, view.total_fees, view.fills_verified) == (Decimal(1), Decimal("0.1"), True)
+
+
 def test_a_second_pass_finds_nothing(world: World) -> None:
     world.placed("o1")
     world.venue.fill("o1", "1", "10")

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from ordersync_cli.domain.orders import Source
+from ordersync_cli.domain.orders import Figures, Source
 from ordersync_cli.errors import UnknownOrder, VenueUnavailable
 from ordersync_cli.services.plain import plain
 from ordersync_cli.services.sync import Syncing
@@ -62,6 +62,68 @@ def test_a_sync_that_changes_a_row_leaves_an_event_of_its_own(world: World) -> N
     assert not syncing(world).sync("o1").changed
     with world.store.read() as transaction:
         assert len(transaction.trades.events(trade_id)) == before
+
+
+def reversed_later(world: World, *, booked: bool = True) -> None:
+    """Fill and verify an order; a minute later the venue tells smaller figures, by a reversal (which it may list)."""
+    world.placed("o1", base_size=Decimal("0.002"), quote_size=None)
+    world.venue.fill("o1", "0.002", "50000", "0.6")
+    world.venue.end("o1", "FILLED")
+    syncing(world).sync("o1")
+    assert world.view("o1").fills_verified
+    world.clock.advance(90)
+    world.venue.fill("o1", "0.0005", "50000", "0.15", trade_type="REVERSAL")
+    if not booked:
+        world.venue.orders["o1"].fills.pop()
+    world.venue.orders["o1"].figures = Figures(
+        filled_size=Decimal("0.0015"),
+        number_of_fills=2,
+        filled_value=Decimal(75),
+        total_fees=Decimal("0.45"),
+        average_filled_price=Decimal(50000),
+    )
+
+
+def open_breaks(world: World) -> list[tuple[str, str | None, str | None]]:
+    with world.store.read() as transaction:
+        return [(b.kind, b.stored, b.venue) for b in transaction.breaks.open()]
+
+
+def test_smaller_figures_of_a_verified_order_are_held_against_its_fills_in_the_same_run(world: World) -> None:
+    reversed_later(world)
+    done = syncing(world).sync("o1")
+    view = world.view("o1")
+    assert (done.changed, view.filled_size, view.total_fees) == (True, Decimal("0.0015"), Decimal("0.45"))
+    assert (view.status, view.number_of_fills, view.fills_verified) == ("completed", 2, True)
+    assert open_breaks(world) == []
+    asked = world.venue.count("fills_of")
+    world.clock.advance(1)
+    assert not syncing(world).sync("o1").changed
+    assert world.venue.count("fills_of") == asked, "what the fills explain is settled"
+
+
+def test_smaller_figures_that_no_fill_explains_are_both_told_and_asked_for_again(world: World) -> None:
+    reversed_later(world, booked=False)
+    done = syncing(world).sync("o1")
+    assert world.view("o1").filled_size == Decimal("0.002")
+    told = "\n".join(done.explanation)
+    at = f"REST at {world.venue.now():%Y-%m-%dT%H:%M:%S.%fZ}"
+    assert f"said: {at}: filled 0.0015" in told
+    assert "filled 0.002 at 50000" in told
+    assert "the larger figures stay" in told
+    assert open_breaks(world) == [("filled_size", "0.002", "0.0015")]
+    asked = world.venue.count("fills_of")
+    world.clock.advance(1)
+    syncing(world).sync("o1")
+    assert world.venue.count("fills_of") == asked + 1
+
+
+def test_the_explanation_says_which_of_two_figures_count(world: World) -> None:
+    reversed_later(world)
+    told = "\n".join(syncing(world).sync("o1").explanation)
+    assert "filled 0.0015" in told
+    assert "the smaller figures count" in told
+    assert "the smaller figures count" in "\n".join(syncing(world).sync("o1").explanation)
 
 
 def test_the_second_look_at_an_end_without_fills_is_taken_in_the_same_run(world: World) -> None:
