@@ -13,13 +13,17 @@ from ordersync_cli.domain.trade import Change, Standing
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """One way in which a row was wrong; ``money_effect`` in quote currency."""
+    """One way in which a row was wrong; ``money_effect`` in quote currency.
+
+    ``stands``: the row stays as it is, so that every look finds it again.
+    """
 
     kind: str
     stored: str
     venue: str
     severity: str = "repaired"
     money_effect: Decimal | None = None
+    stands: bool = False
 
 
 def lasting(change: Change) -> tuple[Difference, ...]:

@@ -67,5 +67,12 @@ def _shrunk(change: Change) -> list[Difference]:
     stored, told = held.figures.filled_size, newest.figures.filled_size
     effect = newest.figures.filled_value - held.figures.filled_value
     return [
-        Difference(kind="filled_size", stored=f"{stored:f}", venue=f"{told:f}", severity="open", money_effect=effect)
+        Difference(
+            kind="filled_size",
+            stored=f"{stored:f}",
+            venue=f"{told:f}",
+            severity="open",
+            money_effect=effect,
+            stands=True,
+        )
     ]

@@ -29,7 +29,8 @@ class Tally:
     answered: set[str] = field(default_factory=set)  # order ids that the venue showed
     details: dict[int, Detail] = field(default_factory=dict)
     found: dict[tuple[str, str], Found] = field(default_factory=dict)
-    differed: set[int] = field(default_factory=set)
+    differed: set[int] = field(default_factory=set)  # trades that the venue shows otherwise
+    drifted: set[int] = field(default_factory=set)  # those of them that were repaired
     drift: Drift = field(default_factory=Drift)
     explains: bool = False
     fills_added: int = 0
@@ -48,8 +49,12 @@ class Tally:
             trade_id = change.after.trade_id
             assert trade_id is not None
             if different:
-                self._drift(trade_id, change, different, at)
-            self._detail(trade_id, change, edited)
+                self.differed.add(trade_id)
+            moved = tuple(d for d in different if not d.stands)
+            if moved:
+                self._drift(trade_id, change, moved, at)
+            if moved or edited is not None:
+                self._detail(trade_id, change, edited)
             for difference in different:
                 found = self._of(change, difference, at)
                 identity = (found.kind, found.key)
@@ -109,9 +114,9 @@ class Tally:
         )
 
     def _drift(self, trade_id: int, change: Change, different: tuple[Difference, ...], at: datetime) -> None:
-        if trade_id in self.differed:
+        if trade_id in self.drifted:
             return
-        self.differed.add(trade_id)
+        self.drifted.add(trade_id)
         settled = change.was.status is not Status.PENDING
         age = (at - change.venue_time).total_seconds() if change.venue_time is not None else 0.0
         kinds = ", ".join(d.kind for d in different)
