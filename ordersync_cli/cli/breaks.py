@@ -42,6 +42,9 @@ def accept(
 ) -> int:
     """Accept a break: it no longer makes a run end with 10.
 
+    What lasts stays accepted while the store and the venue say the same; once they do not, it is a
+    new break.
+
     Placing that was frozen because of it is allowed again once no such break is open.
     """
     from ordersync_cli.services.reconcile.acceptance import accept_break

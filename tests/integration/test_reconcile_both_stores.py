@@ -16,6 +16,7 @@ from ordersync_cli.domain.observations import AbsenceProven
 from ordersync_cli.domain.orders import Side, Source
 from ordersync_cli.errors import LeaseHeld
 from ordersync_cli.services.ports import Lane
+from ordersync_cli.services.reconcile.acceptance import accept_break
 from ordersync_cli.services.reconcile.contradictions import contradicted
 from ordersync_cli.services.reconcile.listing import look_up
 from ordersync_cli.services.reconcile.preparing import Means, prepare
@@ -265,6 +266,25 @@ def test_looks_that_contradict_an_end_are_counted_by_passes_at_once(world: World
         world.clock.advance(30)
         assert at_once(*(look(work, order_id) for work, order_id in zip(works, ids, strict=True))) == []
     assert contradicted(world.store) == dict.fromkeys(ids, 8)
+
+
+def test_an_accepted_break_stays_accepted_until_it_says_something_else(world: World) -> None:
+    world.placed("o1")
+    world.venue.fill("o1", "2", "10")
+    world.venue.end("o1", "FILLED")
+    world.sync("o1")
+    order = world.venue.orders["o1"]
+    codes = []
+    for size in ("1", "1", "0.5"):
+        order.figures = replace(order.figures, filled_size=Decimal(size), filled_value=Decimal(size) * 10)
+        for run in (world.passes.deep, world.passes.light):
+            world.clock.advance(90)
+            codes.append(run().exit_code)
+        with world.store.write() as transaction:
+            for row in transaction.breaks.open():
+                assert row.break_id is not None
+                accept_break(transaction, row.break_id, "known", world.clock.now())
+    assert codes == [10, 10, 0, 0, 10, 10]
 
 
 def test_T35_two_runs_at_once_one_works_and_the_other_skips(world: World, place: StorePlace) -> None:

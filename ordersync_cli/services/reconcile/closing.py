@@ -11,6 +11,7 @@ from ordersync_cli.domain.view import TradeView
 from ordersync_cli.errors import StoreError
 from ordersync_cli.services.ports import StoredBreak, TradeFilter, Transaction
 from ordersync_cli.services.reconcile import drift
+from ordersync_cli.services.reconcile.acceptance import Accepted, accepted_breaks, forget_accepted
 from ordersync_cli.services.reconcile.differences import UNTIL_ACCEPTED
 from ordersync_cli.services.reconcile.light import read_views
 from ordersync_cli.services.reconcile.pass_report import Detail, Found, PassReport
@@ -26,6 +27,7 @@ def close_pass(work: Work, *, requests: int) -> PassReport:
     with work.store.write() as transaction:
         if work.lease is not None:
             transaction.fence(work.lease)
+        forget_accepted(transaction, _no_longer_accepted(transaction, work))
         over = [row for row in work.tally.not_found_again() if _is_gone(transaction, work, row)]
         for row in over:
             transaction.breaks.resolve(row.key, [row.kind], at, "gone: a later pass did not find it again")
@@ -79,6 +81,7 @@ def _lost_repairs(work: Work) -> list[Found]:
             stored=f"{view.status} ({view.order_status}), read back after the repair",
             venue=f"{details[view.trade_id].new_status} ({details[view.trade_id].new_order_status})",
             age_seconds=0.0,
+            lasts=False,
         )
         for view in read_views(work, list(details))
         if _reads_as_before(details[view.trade_id], view)
@@ -101,8 +104,15 @@ def _result(work: Work, breaks: Iterable[Found]) -> str:
     return "drift" if work.tally.details or work.tally.adopted else "in_sync"
 
 
-def _is_gone(transaction: Transaction, work: Work, row: StoredBreak) -> bool:
-    """Tell whether the cause of an open break was looked for in this pass and is not there any more."""
+def _no_longer_accepted(transaction: Transaction, work: Work) -> set[Accepted]:
+    """List the acceptances that are over: of what is gone, and of what says something else now."""
+    seen = work.tally.accepted | work.tally.found.keys()  # one may have been accepted after this pass found it
+    unseen = [a for a in accepted_breaks(transaction).values() if a.identity not in seen]
+    return work.tally.changed | {a for a in unseen if _is_gone(transaction, work, a)}
+
+
+def _is_gone(transaction: Transaction, work: Work, row: StoredBreak | Accepted) -> bool:
+    """Tell whether the cause of a break was looked for in this pass and is not there any more."""
     if row.kind in UNTIL_ACCEPTED:
         return False
     view = _view(transaction, row)
@@ -121,7 +131,7 @@ def _is_gone(transaction: Transaction, work: Work, row: StoredBreak) -> bool:
             return row.key in work.tally.answered
 
 
-def _view(transaction: Transaction, row: StoredBreak) -> TradeView | None:
+def _view(transaction: Transaction, row: StoredBreak | Accepted) -> TradeView | None:
     if row.trade_id is None:
         return None
     views = transaction.trades.views(TradeFilter(trade_ids=[row.trade_id]))

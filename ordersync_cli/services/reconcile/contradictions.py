@@ -47,7 +47,7 @@ def note_contradictions(work: Work, orders: Iterable[OrderSeen], changes: Iterab
         for order, change in denied:
             counts[order.order_id] = counts.get(order.order_id, 0) + 1
             if counts[order.order_id] >= CONTRADICTIONS:
-                found.append(_found(order, change, counts[order.order_id]))
+                found.append(_found(order, change))
         transaction.notes.set(_NOTE, json.dumps(counts, sort_keys=True) if counts else None)
     work.report(found)
 
@@ -57,7 +57,7 @@ def _counts(note: str | None) -> dict[str, int]:
     return counts
 
 
-def _found(order: OrderSeen, change: Change, looks: int) -> Found:
+def _found(order: OrderSeen, change: Change) -> Found:
     return Found(
         kind="status",
         severity="open",
@@ -65,6 +65,6 @@ def _found(order: OrderSeen, change: Change, looks: int) -> Found:
         order_id=order.order_id,
         trade_id=change.after.trade_id,
         stored=str(change.was.venue_status),
-        venue=f"{order.word}, in {looks} looks after its end",
+        venue=f"{order.word}, in {CONTRADICTIONS} looks or more after its end",  # no count: one look more is no news
         age_seconds=0.0,
     )

@@ -81,4 +81,5 @@ class External:
             venue=f"{order.word} {side} {order.product_id}{filled}, {source}".rstrip(", "),
             age_seconds=max(0.0, age),
             money_effect=figures.filled_value if figures is not None else None,
+            lasts=kind == "external_order",  # how long a tagged one stays accepted is told by its rows
         )

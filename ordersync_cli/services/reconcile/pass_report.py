@@ -13,7 +13,8 @@ class Found:
     """A difference with a kind, found by this pass or still open from an earlier one.
 
     ``severity`` is info, repaired or open; ``money_effect`` is in quote currency, by how much
-    the stored row was wrong (None where that cannot be told).
+    the stored row was wrong (None where that cannot be told). ``lasts``: every look finds it again
+    while nothing changes, so that it stays accepted; anything else happens anew each time.
     """
 
     kind: str
@@ -26,6 +27,7 @@ class Found:
     age_seconds: float
     money_effect: Decimal | None = None
     fresh: bool = True  # first found by this pass
+    lasts: bool = True
 
     def json(self) -> dict[str, Any]:
         """Give the contract's keys, values still typed."""

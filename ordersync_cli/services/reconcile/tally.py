@@ -10,6 +10,7 @@ from ordersync_cli.domain.ruled_out import Difference
 from ordersync_cli.domain.trade import Change
 from ordersync_cli.services.lasting import break_key
 from ordersync_cli.services.ports import StoredBreak, Transaction
+from ordersync_cli.services.reconcile.acceptance import Accepted, accepted_breaks
 from ordersync_cli.services.reconcile.differences import differences, edited_to
 from ordersync_cli.services.reconcile.drift import Drift
 from ordersync_cli.services.reconcile.explain import explain_change
@@ -33,6 +34,8 @@ class Tally:
     drifted: set[int] = field(default_factory=set)  # those of them that were repaired
     drift: Drift = field(default_factory=Drift)
     explains: bool = False
+    accepted: set[tuple[str, str]] = field(default_factory=set)  # found, and a person has accepted just that
+    changed: set[Accepted] = field(default_factory=set)  # accepted, and found to say something else
     fills_added: int = 0
     adopted: list[str] = field(default_factory=list)  # order ids
     notes: list[str] = field(default_factory=list)
@@ -57,6 +60,8 @@ class Tally:
                 self._detail(trade_id, change, edited)
             for difference in different:
                 found = self._of(change, difference, at)
+                if difference.stands and self._is_accepted(transaction, found):
+                    continue
                 identity = (found.kind, found.key)
                 earlier = self.found.get(identity) or self.known.get(identity)
                 found = self._keep(found)
@@ -73,6 +78,8 @@ class Tally:
 
         Its age counts from when it was first seen, and some kinds are info while they are young.
         """
+        if found.lasts and self._is_accepted(transaction, found):
+            return
         earlier = self.known.get((found.kind, found.key))
         if earlier is not None:
             lasted = (at - earlier.first_seen).total_seconds()
@@ -86,6 +93,20 @@ class Tally:
             transaction.breaks.add([_as_row(found, at)])
         else:
             transaction.breaks.see(_as_row(found, at))
+
+    def _is_accepted(self, transaction: Transaction, found: Found) -> bool:
+        """Tell whether a person has accepted just this; read here, for that may have been during the pass."""
+        if found.severity == "repaired":
+            return False
+        identity = (found.kind, found.key)
+        known = accepted_breaks(transaction).get(identity)
+        if known is None:
+            return False
+        if (known.stored, known.venue) != (found.stored, found.venue):
+            self.changed.add(known)
+            return False
+        self.accepted.add(identity)
+        return True
 
     def _keep(self, found: Found) -> Found:
         """Keep one break of a kind and key: what was stored before this pass, and the newest word of the venue."""
