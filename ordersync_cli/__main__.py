@@ -102,6 +102,7 @@ def _failed(error: BaseException, line: Sequence[str], run: Invocation | None) -
     if failure.code and output.as_json and not output.has_document:
         known = run.prepared.command if run is not None else named(line)
         shape = dict(known.shape) if known is not None else {}
+        shape |= run.so_far if run is not None else {}
         if at_stake is not None:
             shape |= {"outcome": "unknown", "requires_monitoring": True}
         if "at" in shape:
@@ -126,14 +127,20 @@ def verdict(error: BaseException, line: Sequence[str] = ()) -> Failure:
         case typer.Abort():
             return Failure(2, "declined", "Declined; nothing was done.")
         case Terminated():
-            return Failure(143, "terminated", " ".join(("Terminated.", *map(str, error.args))))
+            return _stopped(Failure(143, "terminated", "Terminated."), error)
         case KeyboardInterrupt():
-            return Failure(130, "interrupted", " ".join(("Interrupted.", *map(str, error.args))))
+            return _stopped(Failure(130, "interrupted", "Interrupted."), error)
         case BrokenPipeError() if reader_is_gone():
             return Failure(0, "reader_gone", "")
         case _:
             detail = " ".join(str(error).split())[:300]
             return Failure(1, "bug", f"A bug in ordersync: {type(error).__name__}{f': {detail}' if detail else ''}.")
+
+
+def _stopped(plain: Failure, error: KeyboardInterrupt) -> Failure:
+    """Add what the command says of its end: a message, and what to do."""
+    message, remedy = (*map(str, error.args), "", "")[:2]
+    return Failure(plain.code, plain.kind, f"{plain.message} {message}".strip(), remedy)
 
 
 def _torn_by(error: BaseException) -> KeyboardInterrupt | None:

@@ -29,6 +29,7 @@ class Invocation:
     only the exit codes 0, 4, 5, 8 and 13 are possible, and 8 wins (contract, exit codes).
     ``stopped_by`` is what a signal has raised: Python drops it where it arrives in a callback (of an
     import, say), so a long command looks at it by `go_on`.
+    ``so_far`` is what the command's JSON can tell already, should something end it from outside.
     """
 
     def __init__(self, prepared: Prepared, environ: Mapping[str, str] | None = None) -> None:
@@ -38,6 +39,7 @@ class Invocation:
         self.run_id = self.chance.uuid()
         self.at_stake: str | None = None
         self.stopped_by: type[KeyboardInterrupt] | None = None
+        self.so_far: Mapping[str, Any] = {}
         self._environ = os.environ if environ is None else environ
         options = prepared.options
         self.output = Output(

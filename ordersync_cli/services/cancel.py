@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ordersync_cli.clock import Clock
@@ -19,8 +19,8 @@ from ordersync_cli.errors import (
     UnreadableAnswer,
     VenueUnavailable,
 )
-from ordersync_cli.services.find import only_trade_id_of
-from ordersync_cli.services.ports import CancelAnswer, Lane, Store, Venue
+from ordersync_cli.services.find import only_trade_id_of, trade_id_of
+from ordersync_cli.services.ports import CancelAnswer, Lane, Store, Transaction, Venue
 from ordersync_cli.services.reconcile.wishes import MOST_AT_ONCE, answered, ask_for_cancels
 from ordersync_cli.services.record import Recorder
 
@@ -30,7 +30,8 @@ class Cancelled:
     """What became of one wish to cancel.
 
     ``result``: accepted (may still fill), refused, ended_before, waiting (no order id yet),
-    unknown (the answer was lost), key_refused (the wish stands), external, unknown_order, not_looked_up.
+    unknown (the answer was lost), key_refused (the wish stands), external, unknown_order, not_looked_up,
+    not_asked (the run was stopped before a wish was stored).
     """
 
     wanted: str
@@ -50,15 +51,16 @@ class Cancelling:
     recorder: Recorder
     clock: Clock
 
-    def cancel(self, wanted: Sequence[str]) -> list[Cancelled]:
+    def cancel(self, wanted: Sequence[str], results: dict[str, Cancelled] | None = None) -> list[Cancelled]:
         """Cancel each order named; one result a name, in the order they were named.
 
+        Each is put into ``results`` as it becomes known, so that a run that is stopped can tell (see `stopped`).
         Raises UsageError (2) where a name means more than one trade, before anything is written or sent.
         """
         with self.store.read() as transaction:
             for name in wanted:
                 only_trade_id_of(transaction, name)
-        results: dict[str, Cancelled] = {}
+        results = {} if results is None else results
         asked: dict[str, dict[str, int]] = {}  # order id: the names it was given, and its trade
         for name in dict.fromkeys(wanted):
             found = self._wish(name) or self._unheld(name)
@@ -72,6 +74,14 @@ class Cancelling:
                 results[done.wanted] = done
         self._look(order_ids)
         return [results[name] for name in dict.fromkeys(wanted)]
+
+    def stopped(self, wanted: Sequence[str], results: Mapping[str, Cancelled]) -> list[Cancelled]:
+        """Say how far each order named has come in a run that was stopped; asks the store only.
+
+        A wish that is stored may have been sent, by this run or any other: nobody has heard the answer.
+        """
+        with self.store.read() as transaction:
+            return [results.get(name) or _so_far(transaction, name) for name in dict.fromkeys(wanted)]
 
     def _wish(self, name: str) -> Cancelled | tuple[str, int] | None:
         """Store the wish; returns the order id to ask for, or what there is to say already.
@@ -158,6 +168,20 @@ def _each(
     """Say the same of an order under each name it was given."""
     for name, trade_id in asked[order_id].items():
         yield Cancelled(wanted=name, trade_id=trade_id, order_id=order_id, result=result, reason=reason, exit_code=code)
+
+
+def _so_far(transaction: Transaction, name: str) -> Cancelled:
+    trade_id = trade_id_of(transaction, name)
+    trade = None if trade_id is None else transaction.trades.load([trade_id], lock=False)[trade_id]
+    step = None if trade is None or trade.cancel is None else trade.cancel.step
+    result, code = "not_asked", OutcomeUnknown.exit_code
+    reason: str | None = "stopped before it was asked for"
+    if step is CancelStep.ACCEPTED:
+        result, reason, code = "accepted", None, 0
+    elif step is CancelStep.REQUESTED:
+        result, reason = "unknown", "stopped before its answer: the cancel may have been sent"
+    order_id = None if trade is None else derive(trade).order_id
+    return Cancelled(wanted=name, trade_id=trade_id, order_id=order_id, result=result, reason=reason, exit_code=code)
 
 
 def _ended(name: str, trade: Trade, standing: Standing) -> Cancelled | None:

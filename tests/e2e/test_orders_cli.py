@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import signal
+import time
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from tests.support.patience import eventually
 from tests.support.stage import FILL_SOON, PLACE_PATH, Stage
 
 RESTING = ("buy", "BTC-USD", "--base-size", "0.001", "--limit", "1000", "--no-wait")
@@ -136,6 +139,30 @@ def test_a_cancel_that_fails_as_a_whole_is_a_result_too(
     assert (done.code, done.document["error"]["code"]) == (code, code), done.err
     assert done.document["results"][0]["result"] == result
     assert stage.rows()[0]["order_status"] == stands
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_cancel_that_is_stopped_names_its_orders_and_what_is_known_of_each(
+    stage: Stage, number: signal.Signals, code: int
+) -> None:
+    trade = placed(stage, *RESTING)
+    stage.exchange.control.fault(kind="delay", seconds=20, method="POST", path=CANCEL_PATH, count=1)
+    running = stage.start("cancel", trade["client_order_id"], "nobody", "--json")
+    eventually(lambda: stage.rows()[0]["order_status"] == "cancelling")
+    time.sleep(0.5)
+    running.send_signal(number)
+    out, err = running.communicate(timeout=20)
+    told = json.loads(out)
+    assert (running.returncode, told["error"]["code"]) == (code, code)
+    assert [(r["wanted"], r["order_id"], r["result"]) for r in told["results"]] == [
+        (trade["client_order_id"], trade["order_id"], "unknown"),
+        ("nobody", None, "unknown_order"),
+    ]
+    assert told["results"][0]["trade"]["order_status"] == "cancelling"
+    for said in (err, f"{told['error']['message']} {told['error']['remedy']}"):
+        assert "may have been sent" in said
+        assert "stored" in said
+        assert f"ordersync sync {trade['order_id']}" in said
 
 
 def test_an_external_order_is_not_cancelled_through_this_store(stage: Stage) -> None:

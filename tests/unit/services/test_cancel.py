@@ -91,3 +91,29 @@ def test_an_id_that_means_two_trades_cancels_and_settles_none(world: World) -> N
     trade_id, _ = resolving.resolve("trade:1", "cancelled", "by the app")
     assert (trade_id, world.view("a").order_status, world.view("b").order_status) == (1, "cancelled", "open")
     assert [done.trade_id for done in cancelled(world, "b")] == [2]
+
+
+def test_a_cancel_that_was_stopped_tells_how_far_each_order_has_come(world: World) -> None:
+    resting(world, "a", "b", "c", "d")
+    world.venue.minded = {"a"}
+
+    def stopping(call: str) -> None:
+        if call == "cancel" and world.venue.cancels == ["b"]:
+            raise KeyboardInterrupt
+
+    world.venue.before_call = stopping
+    service = Cancelling(store=world.store, venue=world.venue, recorder=world.recorder, clock=world.clock)
+    done: dict[str, Cancelled] = {}
+    with pytest.raises(KeyboardInterrupt):
+        service.cancel(["a", "b", "c", "d"], done)
+    world.placed("e")
+    told = service.stopped(["a", "b", "c", "d", "e", "nobody"], done)
+    assert [(r.wanted, r.result, r.exit_code) for r in told] == [
+        ("a", "refused", 5),
+        ("b", "accepted", 0),
+        ("c", "unknown", 8),
+        ("d", "unknown", 8),
+        ("e", "not_asked", 8),
+        ("nobody", "not_asked", 8),
+    ]
+    assert [r.order_id for r in told] == ["a", "b", "c", "d", "e", None]
