@@ -14,6 +14,7 @@ from ordersync_cli.store.context import Context
 from ordersync_cli.store.history_measures import Measured, Tests, created, created_in, runs_of, whose
 from ordersync_cli.store.sql import Row, Sql
 from ordersync_cli.store.trade_columns import read_status
+from ordersync_cli.store.values import order_named
 
 _BOTS_OWN = "COALESCE(order_type, 'OTHER') = 'OTHER' AND COALESCE(origin, 'foreign') IN ('foreign', 'imported')"
 # the same rule as measures.expected_at_once
@@ -66,10 +67,10 @@ class History(Measured):
                 trade_id=row[0],
                 bot_id=row[1],
                 product_id=row[2],
-                order_id=row[3] or None,
+                order_id=order_named(row[3]),
                 client_order_id=row[4],
                 order_type=row[5],
-                order_status=row[6] or (OrderStatus.OPEN if row[3] else OrderStatus.SUBMITTING).value,
+                order_status=row[6] or (OrderStatus.OPEN if order_named(row[3]) else OrderStatus.SUBMITTING).value,
                 at_once=bool(row[7]),
                 created_at=read.moment(row[8]) or now,
                 confirmed_at=read.moment(row[9]) or read.moment(row[10]),

@@ -21,7 +21,7 @@ from ordersync_cli.domain.orders import (
 )
 from ordersync_cli.domain.trade import Standing, Trade, VenueOrder
 from ordersync_cli.domain.view import TradeView, book_keeping, columns
-from ordersync_cli.store.values import Values, lenient_number
+from ordersync_cli.store.values import Values, lenient_number, order_named
 
 # What was asked for and how the row came here: written once.
 FACTS = (
@@ -174,7 +174,7 @@ def view_of(row: Mapping[str, Any], values: Values) -> TradeView:
         side=str(row["side"] or "") if side is None else side.value,
         order_type=row["order_type"],
         client_order_id=row["client_order_id"],
-        order_id=row["order_id"] or None,
+        order_id=order_named(row["order_id"]),
         status=read_status(row["status"]),
         order_status=row["order_status"] or order_status_of_bot(row).value,
         venue_status=row["venue_status"],
@@ -209,7 +209,7 @@ def read_status(word: Any) -> str:
 def order_status_of_bot(row: Mapping[str, Any]) -> OrderStatus:
     """Tell where a bot's own row stands by its own word, until the venue has been asked."""
     ended = _ENDED.get(read_status(row["status"]))
-    return ended or (OrderStatus.OPEN if row["order_id"] else OrderStatus.SUBMITTING)
+    return ended or (OrderStatus.OPEN if order_named(row["order_id"]) else OrderStatus.SUBMITTING)
 
 
 def read_side(word: Any) -> Side | None:

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from ordersync_cli.store.context import Context
 
 _VIEWED = ", ".join(trade_columns.VIEWED)
-_OF_A_BOT = "order_status IS NULL AND order_id <> '' AND LOWER(COALESCE(status, '')) NOT IN ('completed', 'failed')"
+_BLANK = "' \t\n\r'"  # an id of nothing but these names no order, as an empty one
+_OF_A_BOT = (
+    f"order_status IS NULL AND LTRIM(order_id, {_BLANK}) <> '' "
+    "AND LOWER(COALESCE(status, '')) NOT IN ('completed', 'failed')"
+)
 _READABLE = ", ".join(f"'{word}'" for word in trade_columns.SIDES)
 _UNFOLLOWED = f"{_OF_A_BOT} AND LOWER(TRIM(side)) IN ({_READABLE})"
 

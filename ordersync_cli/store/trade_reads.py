@@ -10,6 +10,7 @@ from ordersync_cli.domain.orders import Origin
 from ordersync_cli.domain.trade import Trade, VenueOrder
 from ordersync_cli.store import trade_columns
 from ordersync_cli.store.registers import external_of, registers_of
+from ordersync_cli.store.values import order_named
 
 if TYPE_CHECKING:
     from ordersync_cli.store.context import Context
@@ -75,7 +76,9 @@ class TradeReads:
         unfollowed = {
             row["order_id"]: row["id"]
             for row in rows
-            if row["origin"] in {None, Origin.FOREIGN, Origin.IMPORTED} and row["order_id"] and row["id"] not in orders
+            if row["origin"] in {None, Origin.FOREIGN, Origin.IMPORTED}
+            and order_named(row["order_id"])
+            and row["id"] not in orders
         }
         if unfollowed:  # a row that names an order: whatever was seen of it as an external one counts
             seen = external_of(self._sql, list(unfollowed))

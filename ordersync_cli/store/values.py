@@ -60,6 +60,11 @@ def lenient_number(value: Any) -> Decimal | None:
         return None
 
 
+def order_named(order_id: Any) -> str | None:
+    """Tell which order a row names; None for an id that is absent, empty or blank: nothing can be asked by it."""
+    return order_id if order_id and str(order_id).strip() else None
+
+
 class Values(Protocol):
     """The two directions of every typed value."""
 

@@ -181,6 +181,19 @@ def test_a_bots_row_without_an_order_is_not_followed(store, bot) -> None:
         assert len(transaction.trades.views(TradeFilter())) == 3
 
 
+@pytest.mark.parametrize("blank", ["  ", "\t", " \r\n"])
+def test_a_blank_order_id_names_no_order(store, bot, blank) -> None:
+    bot.insert(order_id=blank)
+    bot.insert(order_id=blank + " ", side="sideways")
+
+    assert lists(store) == ([], [], [])
+    with store.read() as transaction:
+        assert transaction.trades.unreadable() == {}
+        assert transaction.trades.load([1])[1].orders == ()
+        shown = transaction.trades.views(TradeFilter())
+    assert {(view.order_id, view.order_status) for view in shown} == {(None, "submitting")}
+
+
 @pytest.mark.parametrize(
     "overwrite",
     [

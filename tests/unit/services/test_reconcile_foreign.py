@@ -60,3 +60,17 @@ def test_a_row_that_cannot_be_followed_is_an_open_break(world: World, bot: sqlit
     report = world.passes.light()
     assert [(b.kind, b.severity) for b in report.breaks] == [("stale", "open")]
     assert report.exit_code == 10
+
+
+def test_a_row_with_a_blank_order_id_keeps_no_pass_from_the_others(world: World, bot: sqlite3.Connection) -> None:
+    insert(bot, "  ")
+    insert(bot, "bots-own")
+    world.venue.add("bots-own")
+    world.venue.fill("bots-own", "0.5", "10", "0.01")
+    world.venue.end("bots-own", "FILLED")
+    world.passes.light()
+    assert world.view("bots-own").status == "completed"
+    assert world.deep().exit_code == 0
+    assert [(view.trade_id, view.order_id, view.status) for view in world.views() if view.trade_id == 1] == [
+        (1, None, "pending")
+    ]
