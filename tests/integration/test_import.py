@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import sqlite3
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -411,6 +412,40 @@ def test_a_takeover_that_was_interrupted_is_finished_by_the_next(bot_url):
     with closing(store):
         assert result.imported == 19
         assert views(store)[1].size == Decimal("0.101")
+
+
+ODD_TIMES = (
+    1796036400,
+    1796036400.5,
+    1796036400123,
+    "1796036400",
+    "",
+    "30/11/2026",
+    "2026-11-30T12:00:00Z",
+    b"x",
+    None,
+)
+
+
+@pytest.mark.parametrize("declared", ["DATETIME", "VARCHAR", ""])
+def test_a_table_with_odd_times_is_taken_over_in_place(tmp_path, declared):
+    with closing(sqlite3.connect(tmp_path / "bot.db", isolation_level=None)) as bot:
+        bot.execute(
+            "CREATE TABLE trades (id INTEGER PRIMARY KEY, product_id, side, order_id, status, "
+            f"created_at {declared}, filled_at {declared})"
+        )
+        for number, odd in enumerate(ODD_TIMES, 1):
+            cells = (number, f"o-{number}", odd, odd)
+            bot.execute("INSERT INTO trades VALUES (?, 'BTC-USD', 'buy', ?, 'pending', ?, ?)", cells)
+        before = bot.execute("SELECT created_at FROM trades ORDER BY id").fetchall()
+    _, store, result = take_over(f"sqlite:///{tmp_path}/bot.db")
+    with closing(store):
+        assert (result.imported, result.pending) == (len(ODD_TIMES), len(ODD_TIMES))
+        orders = [filled(f"o-{number}") for number in range(1, len(ODD_TIMES) + 1)]
+        Recorder(store=store, clock=SystemClock()).seen(orders, source=Source.RECONCILE)
+        assert {view.status for view in views(store).values()} == {"completed"}
+    with closing(sqlite3.connect(tmp_path / "bot.db")) as bot:
+        assert bot.execute("SELECT created_at FROM trades ORDER BY id").fetchall() == before
 
 
 def test_a_not_null_column_that_nobody_could_fill_is_named_and_nothing_is_changed(bot_url):

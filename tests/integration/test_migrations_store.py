@@ -95,6 +95,27 @@ def test_every_older_store_is_brought_forward_with_its_rows(empty_url, revision)
         kept.close()
 
 
+def test_an_odd_time_in_an_older_store_is_read_as_it_was_meant_or_left_out(tmp_path) -> None:
+    """A bot writes its own rows, and SQLite takes any time from it."""
+    url = f"sqlite:///{tmp_path}/new.db"
+    at_revision(url, "0002")
+    meant = int(START.timestamp()) - 10
+    odd = (meant, meant + 0.5, meant * 1000, str(meant), "", "30/11/2026", b"x", None)
+    with locked(locate(url)) as (_, sql):
+        for number, written in enumerate(odd, 2):
+            sql.run("INSERT INTO trades (id, created_at) VALUES (?, ?)", (number, written))
+            for word, before in (("completed", "pending"), ("failed", "completed")):
+                sql.run(
+                    "INSERT INTO trade_events (event_id, trade_id, kind, old_status, status, order_status, source, "
+                    "seen_at, committed_at) VALUES (?, ?, 'change', ?, ?, 'open', 'poll', ?, ?)",
+                    (f"{word}-{number}", number, before, word, *(sql.values.time(START),) * 2),
+                )
+
+    with opened(url).transaction() as sql:
+        took = sql.rows("SELECT trade_id, micros FROM measures WHERE measure = 'status:completed' ORDER BY trade_id")
+    assert [micros / 1e6 for _, micros in took] == [10, 9.5, 10, 10, 0, 0, 0, 0]
+
+
 def test_an_empty_old_store_needs_no_backup(tmp_path) -> None:
     url = f"sqlite:///{tmp_path}/new.db"
     with locked(locate(url)) as (connection, _):

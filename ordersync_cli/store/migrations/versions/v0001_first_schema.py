@@ -107,7 +107,9 @@ def _written_columns(types: dict[str, Any]) -> list[sa.Column[Any]]:
         "price": BOT_NUMBER,
         "size_usd": BOT_NUMBER,
     }
-    return [sa.Column(f"written_{n}", types.get(n, usual[n])) for n in usual]
+    # SQLite takes a column without a type, SQLAlchemy makes none
+    found = {name: kind for name, kind in types.items() if not isinstance(kind, sa.types.NullType)}
+    return [sa.Column(f"written_{n}", found.get(n, usual[n])) for n in usual]
 
 
 def _add_to_trades() -> None:

@@ -20,6 +20,8 @@ KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 BATCH = 1000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FINE = 16
+DIGITS_OF_A_DATE = 100_000_000
+MILLISECONDS_FROM = 100_000_000_000  # as seconds that would be the year 5138
 
 
 def upgrade() -> None:
@@ -74,8 +76,8 @@ def _histories() -> Iterator[tuple[Any, list[Any]]]:
     bind = op.get_bind()
     trades = sa.table(
         "trades",
-        *(sa.column(n) for n in ("id", "bot_id", "product_id", "order_type", "origin")),
-        sa.column("created_at", sa.DateTime(timezone=True)),
+        # of created_at no type is said: a bot's own SQLite column holds whatever the bot wrote
+        *(sa.column(n) for n in ("id", "bot_id", "product_id", "order_type", "origin", "created_at")),
     )
     events = sa.table(
         "trade_events",
@@ -101,7 +103,7 @@ def _measured(trade: Any, events: list[Any]) -> Iterator[dict[str, Any]]:
     at_once = trade.order_type == "MARKET" or (
         trade.order_type in {None, "OTHER"} and trade.origin in {None, "foreign", "imported"}
     )
-    began = trade.created_at or events[0].committed_at
+    began = _meant(trade.created_at) or events[0].committed_at
     since = {"status": _micros(began), "order_status": _micros(began)}
     stood = {"status": events[0].status, "order_status": events[0].order_status}
     for event in events:
@@ -129,6 +131,23 @@ def _measured(trade: Any, events: list[Any]) -> Iterator[dict[str, Any]]:
             if now != stood[word]:
                 yield row(f"{name}:{stood[word]}", at - since[word])
                 stood[word], since[word] = now, at
+
+
+def _meant(written: Any) -> datetime | None:
+    """Read a time as a bot meant it, text or seconds or milliseconds; None where nobody can tell."""
+    try:
+        if written is None or isinstance(written, datetime):
+            return written
+        text = str(written).strip()
+        try:
+            seconds = float(text)
+        except ValueError:
+            return datetime.fromisoformat(text)
+        if seconds <= DIGITS_OF_A_DATE:  # 20260301 is a day, not a second of 1970
+            return datetime.fromisoformat(text)
+        return EPOCH + timedelta(seconds=seconds / 1000 if seconds > MILLISECONDS_FROM else seconds)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _micros(moment: datetime) -> int:
