@@ -24,6 +24,7 @@ _WORDS = {
     "key_refused": "not asked for; the wish stays stored, and is sent once the venue takes the key",
     "unknown": "the answer was lost; the wish stays stored",
     "external": "not in this store",
+    "unreadable": "not asked for",
     "unknown_order": "neither the store nor the venue knows it",
     "not_asked": "not asked for, and no wish is stored",
     "not_looked_up": "not in this store, and the venue could not be asked",

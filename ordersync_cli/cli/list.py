@@ -65,7 +65,8 @@ def show(run: Invocation, order_id: Annotated[str, typer.Argument(metavar="ORDER
                 f"The store holds no order {order_id}.", f"`ordersync sync {order_id}` asks the venue, too."
             )
         view = transaction.trades.views(TradeFilter(trade_ids=[trade_id]))[0]
-        trade = transaction.trades.load([trade_id], lock=False)[trade_id]
+        # with any side: a bot's row whose side nobody can read is shown like any other
+        trade = transaction.trades.load([trade_id], lock=False, sideless=True)[trade_id]
         events = transaction.trades.events(trade_id)
     fills = [fill for order in trade.orders for fill in order.fills]
     row = trade_json(view)

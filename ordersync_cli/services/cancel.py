@@ -11,6 +11,7 @@ from ordersync_cli.domain.orders import OrderStatus, Source
 from ordersync_cli.domain.standing import derive
 from ordersync_cli.domain.trade import Standing, Trade
 from ordersync_cli.errors import (
+    BreaksRemain,
     CredentialsRefused,
     OrderRefused,
     OrdersyncError,
@@ -20,9 +21,10 @@ from ordersync_cli.errors import (
     VenueUnavailable,
 )
 from ordersync_cli.services.find import only_trade_id_of, trade_id_of
-from ordersync_cli.services.ports import CancelAnswer, Lane, Store, Transaction, Venue
+from ordersync_cli.services.ports import CancelAnswer, Lane, Store, TradeFilter, Transaction, Venue
 from ordersync_cli.services.reconcile.wishes import MOST_AT_ONCE, answered, ask_for_cancels
 from ordersync_cli.services.record import Recorder
+from ordersync_cli.services.sideless import sideless, way_out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +33,7 @@ class Cancelled:
 
     ``result``: accepted (may still fill), refused, ended_before, waiting (no order id yet),
     unknown (the answer was lost), key_refused (the wish stands), external, unknown_order, not_looked_up,
-    not_asked (the run was stopped before a wish was stored).
+    not_asked (the run was stopped before a wish was stored), unreadable (a bot's row whose side cannot be read).
     """
 
     wanted: str
@@ -92,6 +94,9 @@ class Cancelling:
             trade_id = only_trade_id_of(transaction, name)
             if trade_id is None:
                 return None
+            why = sideless(transaction, trade_id)
+            if why is not None:
+                return _unreadable(transaction, name, trade_id, why)
             trade = transaction.trades.load([trade_id])[trade_id]
             standing = derive(trade)
             ended = _ended(name, trade, standing)
@@ -172,7 +177,7 @@ def _each(
 
 def _so_far(transaction: Transaction, name: str) -> Cancelled:
     trade_id = trade_id_of(transaction, name)
-    trade = None if trade_id is None else transaction.trades.load([trade_id], lock=False)[trade_id]
+    trade = None if trade_id is None else transaction.trades.load([trade_id], lock=False).get(trade_id)
     step = None if trade is None or trade.cancel is None else trade.cancel.step
     result, code = "not_asked", OutcomeUnknown.exit_code
     reason: str | None = "stopped before it was asked for"
@@ -182,6 +187,19 @@ def _so_far(transaction: Transaction, name: str) -> Cancelled:
         result, reason = "unknown", "stopped before its answer: the cancel may have been sent"
     order_id = None if trade is None else derive(trade).order_id
     return Cancelled(wanted=name, trade_id=trade_id, order_id=order_id, result=result, reason=reason, exit_code=code)
+
+
+def _unreadable(transaction: Transaction, name: str, trade_id: int, why: str) -> Cancelled:
+    """Refuse to cancel for a bot's row that nobody follows: whether the order ended would never be seen."""
+    (view,) = transaction.trades.views(TradeFilter(trade_ids=[trade_id]))
+    return Cancelled(
+        wanted=name,
+        trade_id=trade_id,
+        order_id=view.order_id,
+        result="unreadable",
+        reason=f"{why}. {way_out(trade_id)}",
+        exit_code=BreaksRemain.exit_code,
+    )
 
 
 def _ended(name: str, trade: Trade, standing: Standing) -> Cancelled | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ordersync_cli.errors import UsageError
+from ordersync_cli.services.ports.rows import TradeFilter
 
 if TYPE_CHECKING:
     from ordersync_cli.services.ports import Transaction
@@ -41,4 +42,4 @@ def _meant(transaction: Transaction, wanted: str) -> Iterator[int]:
     yield from transaction.trades.ids_of(client_order_ids=[wanted]).values()
     digits = wanted.removeprefix(_TRADE)
     if digits.isascii() and digits.isdigit() and len(digits) <= _DIGITS:
-        yield from transaction.trades.load([int(digits)], lock=False)
+        yield from (view.trade_id for view in transaction.trades.views(TradeFilter(trade_ids=[int(digits)])))

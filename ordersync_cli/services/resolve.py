@@ -51,7 +51,9 @@ class Resolving:
                     f"The store holds no trade {wanted}. Nothing was changed.",
                     "See `ordersync list`.",
                 )
-            trade = transaction.trades.load([trade_id])[trade_id]
+            # A bot's row without a readable side is never followed, so nobody but the user can end it; and the
+            # side decides nothing here: the row names its order by id, and no figure is made of a side.
+            trade = transaction.trades.load([trade_id], sideless=True)[trade_id]
             standing = derive(trade)
             if standing.terminal and trade.settled is None:
                 raise UsageError(

@@ -10,7 +10,7 @@ from ordersync_cli.domain.observations import OrderSeen
 from ordersync_cli.domain.orders import OrderStatus, Source
 from ordersync_cli.domain.standing import derive
 from ordersync_cli.domain.view import TradeView
-from ordersync_cli.errors import OrderRefused, UnknownOrder, UnreadableAnswer
+from ordersync_cli.errors import BreaksRemain, OrderRefused, UnknownOrder, UnreadableAnswer
 from ordersync_cli.services.find import trade_id_of
 from ordersync_cli.services.ports import Lane, Store, TradeFilter, Venue
 from ordersync_cli.services.reconcile.adoption import adopt_in
@@ -22,6 +22,7 @@ from ordersync_cli.services.reconcile.preparing import Means, prepare
 from ordersync_cli.services.reconcile.pulse import Pulse
 from ordersync_cli.services.reconcile.work import Work
 from ordersync_cli.services.record import Recorder
+from ordersync_cli.services.sideless import sideless, way_out
 
 SYNC = "sync"
 
@@ -71,11 +72,15 @@ class Syncing:
     def sync(self, wanted: str, *, adopt: bool = False, dry_run: bool = False) -> Synced:
         """Sync the order that this id means: the venue's, our client order id, or the trade's number.
 
-        Raises UnknownOrder (11) where nobody knows it, and whatever a failed look-up raises.
+        Raises UnknownOrder (11) where nobody knows it, BreaksRemain (10) for a bot's row without a
+        readable side, and whatever a failed look-up raises.
         """
         work = self._work(dry=dry_run)
         with work.store.read() as transaction:
             trade_id = trade_id_of(transaction, wanted)
+            why = None if trade_id is None else sideless(transaction, trade_id)
+        if trade_id is not None and why is not None:
+            raise BreaksRemain(f"Nothing was asked: {why}.", way_out(trade_id))
         if trade_id is None:
             seen = self._ask(wanted)
             trade_id = self._owner(work, seen, adopt=adopt)

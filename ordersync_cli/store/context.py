@@ -30,6 +30,8 @@ class Context:
     named: dict[int, str | None] = field(default_factory=dict)
     # trades whose venue order was made from a bot's row (or an external order) and is not stored
     unstored: set[int] = field(default_factory=set)
+    # a bot's rows that are loaded though nobody can read their side
+    sideless: set[int] = field(default_factory=set)
     told: list[tuple[TradeEvent, bool]] = field(default_factory=list)  # in order; True: announced
 
     def tell(self, events: Iterable[TradeEvent], *, quietly: bool = False) -> None:

@@ -135,9 +135,15 @@ def derived(
 # ---------------------------------------------------------------------------- reading
 
 
-def trade_of(row: Mapping[str, Any], orders: tuple[VenueOrder, ...], values: Values) -> Trade | None:
-    """Build a trade from its row and registers; None for a bot's row without a readable side."""
-    request = _request(row, values)
+def trade_of(
+    row: Mapping[str, Any], orders: tuple[VenueOrder, ...], values: Values, *, sideless: bool = False
+) -> Trade | None:
+    """Build a trade from its row and registers; None for a bot's row without a readable side.
+
+    With ``sideless`` a side stands in for one that cannot be read: it decides nothing of a row that
+    names its order by id, and the bot's column keeps what the bot wrote.
+    """
+    request = _request(row, values, sideless=sideless)
     if request is None:
         return None
     return Trade(
@@ -217,13 +223,13 @@ def read_side(word: Any) -> Side | None:
     return SIDES.get(str(word or "").strip().lower())
 
 
-def _request(row: Mapping[str, Any], values: Values) -> OrderRequest | None:
+def _request(row: Mapping[str, Any], values: Values, *, sideless: bool) -> OrderRequest | None:
     if row["order_status"] is None:
-        return _bot_request(row, values)
+        return _bot_request(row, values, sideless=sideless)
     return OrderRequest(
         product_id=row["product_id"],
         side=read_side(row["side"]) or Side.BUY,
-        order_type=OrderType(row["order_type"]),
+        order_type=OrderType(row["order_type"] or OrderType.OTHER),
         time_in_force=None if row["time_in_force"] is None else TimeInForce(row["time_in_force"]),
         client_order_id=row["client_order_id"],
         base_size=values.number(row["base_size"]),
@@ -237,9 +243,9 @@ def _request(row: Mapping[str, Any], values: Values) -> OrderRequest | None:
     )
 
 
-def _bot_request(row: Mapping[str, Any], values: Values) -> OrderRequest | None:
+def _bot_request(row: Mapping[str, Any], values: Values, *, sideless: bool) -> OrderRequest | None:
     """Read what a bot wrote of its own order (or an import copied, exactly); zero is "not known"."""
-    side = read_side(row["side"])
+    side = read_side(row["side"]) or (Side.BUY if sideless else None)
     if side is None:
         return None
     return OrderRequest(

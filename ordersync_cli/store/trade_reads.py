@@ -47,10 +47,11 @@ class TradeReads:
             found.update(sql.rows(text, (sql.values.several(sorted(orders)),)))
         return found
 
-    def load(self, trade_ids: Iterable[int], *, lock: bool = True) -> dict[int, Trade]:
+    def load(self, trade_ids: Iterable[int], *, lock: bool = True, sideless: bool = False) -> dict[int, Trade]:
         """Load whole trades; rows are locked in the order of their ids, so that nobody deadlocks.
 
-        A bot's row without a readable side is left out: `unreadable()` names it.
+        A bot's row without a readable side is left out: `unreadable()` names it. With ``sideless``
+        it is loaded, now and by whatever else this transaction does, with a side that stands in.
         """
         sql = self._sql
         wanted = sorted(set(trade_ids))
@@ -60,13 +61,18 @@ class TradeReads:
         if lock:
             text += sql.for_update
         found = sql.rows(text, (sql.values.several(wanted),))
+        if sideless:
+            self._context.sideless.update(wanted)
         rows = [dict(zip(trade_columns.LOADED, row, strict=True)) for row in found]
         orders = self._orders_of(rows)
         trades: dict[int, Trade] = {}
         for row in rows:
-            trade = trade_columns.trade_of(row, orders.get(row["id"], ()), sql.values)
+            asked_for = row["id"] in self._context.sideless
+            trade = trade_columns.trade_of(row, orders.get(row["id"], ()), sql.values, sideless=asked_for)
             if trade is not None:
                 trades[row["id"]] = trade
+                if row["order_status"] is None and not trade.orders:
+                    self._context.unstored.add(row["id"])  # what was asked for is not written down yet
                 self._context.own_words[row["id"]] = (row["status"], row["filled_at"])
                 self._context.named[row["id"]] = row["order_id"]
         return trades

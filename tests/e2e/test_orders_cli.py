@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import signal
+import sqlite3
 import time
+from contextlib import closing
 from decimal import Decimal
 from typing import Any
 
@@ -176,6 +178,22 @@ def test_an_external_order_is_not_cancelled_through_this_store(stage: Stage) -> 
     order_id = stage.exchange.control.place_elsewhere(body)["success_response"]["order_id"]
     assert stage.run("cancel", order_id, "--json").code == 10
     assert stage.orders("theirs")[0]["status"] == "OPEN"
+
+
+def test_a_row_whose_side_cannot_be_read_is_shown_and_says_what_to_do(stage: Stage) -> None:
+    stage.run("list")
+    with closing(sqlite3.connect(stage.database, isolation_level=None)) as bot:
+        bot.execute("INSERT INTO trades (product_id, side, order_id) VALUES ('BTC-USD', 'hold', 'b-1')")
+    for name in ("b-1", "1"):
+        shown = stage.run("show", name, "--json")
+        assert (shown.code, shown.document["trade"]["side"], shown.document["fills"]) == (0, "hold", [])
+        for command in ("sync", "cancel"):
+            done = stage.run(command, name, "--json")
+            assert (done.code, done.document["error"]["kind"]) == (10, "breaks")
+            assert "its side reads 'hold'" in done.document["error"]["message"]
+    assert stage.run("resolve", "b-1", "--as", "not_placed", "--reason", "no order").code == 0
+    assert stage.rows()[0]["status"] == "failed"
+    assert stage.run("show", "1", "--json").document["events"][0]["kind"] == "settled"
 
 
 def test_resolve_settles_by_hand_with_a_reason_and_the_venue_outranks_it(stage: Stage) -> None:

@@ -29,8 +29,11 @@ class TradeTable(Protocol):
         """Find which trade claims each order id or client order id; unknown ones are left out."""
         ...
 
-    def load(self, trade_ids: Iterable[int], *, lock: bool = True) -> dict[int, Trade]:
-        """Load whole trades, registers and fills; locked for the transaction unless told not to."""
+    def load(self, trade_ids: Iterable[int], *, lock: bool = True, sideless: bool = False) -> dict[int, Trade]:
+        """Load whole trades, registers and fills; locked for the transaction unless told not to.
+
+        A bot's row without a readable side is left out, but where this transaction asks for it (``sideless``).
+        """
         ...
 
     def begin_attempt(self, trade: Trade, *, expected_attempts: int) -> bool:
@@ -88,7 +91,7 @@ class TradeTable(Protocol):
         ...
 
     def unreadable(self) -> dict[int, str]:
-        """Name rows of a bot that cannot be followed (they are never loaded), each with what is wrong."""
+        """Name rows of a bot that cannot be followed (they are left out of `load`), each with what is wrong."""
         ...
 
     def events_between(self, since: datetime, until: datetime) -> list[TradeEvent]:
