@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 from ordersync_cli.domain.orders import Origin, Status
@@ -11,14 +12,6 @@ from ordersync_cli.domain.trade import Standing, Trade
 from ordersync_cli.store.context import Context
 from ordersync_cli.store.trade_columns import DERIVED, FACTS, KEPT, derived, facts, read_status
 
-_UPDATE = (
-    "UPDATE trades SET "
-    + ", ".join(f"{name} = ?" for name in DERIVED)
-    + ", "
-    # a bot's own number stays where the join knows none; what we wrote is then that number
-    + ", ".join(f"{name} = COALESCE(?, {name.removeprefix('written_')})" for name in KEPT)
-    + " WHERE id = ?"
-)
 # product, side, creation and bot are the bot's own and stay as it wrote them
 _ASKED = tuple(name for name in FACTS if name not in {"bot_id", "product_id", "side", "created_at"})
 _TAKE_IN = f"UPDATE trades SET {', '.join(f'{name} = ?' for name in _ASKED)} WHERE id = ?"
@@ -34,12 +27,30 @@ class Final:
     standing: Standing
 
 
+@cache
+def _update(never_null: frozenset[str], *, postgres: bool) -> str:
+    """Write the UPDATE of one row.
+
+    Where the join knows no number, a bot's own stays, and counts as what we wrote; but one that is
+    ours (the join knew it, and nobody wrote over it) goes with what the join knew.
+    """
+    same = "IS NOT DISTINCT FROM" if postgres else "IS"
+    kept = []
+    for name in KEPT:
+        bots = name.removeprefix("written_")
+        unknown = "0" if bots in never_null else "NULL"
+        ours = f"{bots}_exact IS NOT NULL AND {bots} {same} written_{bots}"
+        kept.append(f"{name} = COALESCE(?, CASE WHEN {ours} THEN {unknown} ELSE {bots} END)")
+    return f"UPDATE trades SET {', '.join([*(f'{name} = ?' for name in DERIVED), *kept])} WHERE id = ?"
+
+
 class TradeRows:
     """Updates rows inside one transaction."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._sql = context.sql
+        self._update = _update(context.never_null, postgres=context.sql.postgres)
 
     def write(self, finals: Sequence[Final]) -> None:
         """Write what the join has decided of each trade."""
@@ -57,7 +68,7 @@ class TradeRows:
             if trade.trade_id in self._context.unstored:
                 asked = dict(zip(FACTS, facts(trade, values), strict=True))
                 taken_in.append((*(asked[name] for name in _ASKED), trade.trade_id))
-        sql.many(_UPDATE, rows)
+        sql.many(self._update, rows)
         sql.many(_TAKE_IN, taken_in)
 
     def _taken(self, finals: Sequence[Final]) -> set[int | None]:

@@ -233,6 +233,35 @@ def test_a_bots_price_of_an_order_that_has_none_yet_stays(store, bot) -> None:
         assert sql.rows("SELECT price, price_exact FROM trades") == [(101.5, None)]
 
 
+def reversed_in_full(store) -> None:
+    """Let the venue fill a market order, and take the whole of it back."""
+    recorder(store).seen([seen("b-1", "FILLED", "0.1", client_order_id="theirs")], source=Source.POLL)
+    later = START + timedelta(hours=1)
+    booked = (fill("e-1", "b-1", "0.1"), fill("e-2", "b-1", "0.1", trade_type="REVERSAL"))
+    empty = seen("b-1", "FILLED", "0", at=later, client_order_id="theirs")
+    recorder(store).seen([fills_seen(*booked, order_id="b-1", at=later), empty], source=Source.RECONCILE)
+
+
+def test_a_price_of_ours_goes_when_the_venue_takes_it_back(store, bot) -> None:
+    bot.insert()
+    reversed_in_full(store)
+
+    assert (only_view(store).status, only_view(store).filled_size, only_view(store).price) == ("completed", 0, None)
+    assert lists(store)[2] == []
+    with store.transaction() as sql:
+        assert sql.rows("SELECT size, price, price_exact FROM trades") == [(0.1, None, None)]
+
+
+def test_a_price_that_a_bot_wrote_over_ours_stays_when_the_venue_takes_ours_back(store, bot) -> None:
+    bot.insert()
+    recorder(store).seen([seen("b-1", "FILLED", "0.1", client_order_id="theirs")], source=Source.POLL)
+    bot.run("UPDATE trades SET price = 101.5")
+    reversed_in_full(store)
+
+    with store.transaction() as sql:
+        assert sql.rows("SELECT price, price_exact FROM trades") == [(101.5, None)]
+
+
 def test_the_search_for_overwritten_rows_reads_an_index(store, place) -> None:
     from ordersync_cli.store.schema import overwritten
 

@@ -6,7 +6,7 @@ import hashlib
 import math
 import sqlite3
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -29,6 +29,7 @@ from ordersync_cli.store.upkeep import upgrade_location
 from ordersync_cli.store.urls import locate
 from tests.support.patience import in_time
 from tests.support.ready_store import ready_store
+from tests.support.trade_samples import fill, fills_seen
 
 STUCK = 300
 BORN = datetime(2026, 3, 1, 12, 0, 0)  # naive, as bots write
@@ -502,6 +503,26 @@ def test_a_table_whose_columns_must_hold_something_gets_zero_until_the_venue_tel
             assert reading.trades.overwritten_ids() == []
         Recorder(store=store, clock=SystemClock()).seen([filled("o-1")], source=Source.RECONCILE)
         assert raw_table(bot_url)[0][0].size == 0.101, "the bot's own number stays"
+
+
+def test_a_price_of_ours_that_the_venue_took_back_is_zero_again_where_it_must_hold_something(bot_url):
+    fill_bot(bot_url, [bot_row(1, price=0.0)], strict_table())
+    _, store, _ = take_over(bot_url)
+    with closing(store):
+        recorder = Recorder(store=store, clock=SystemClock())
+        sight = filled("o-1", "0.25")
+        booked = [fill(f"e-{kind}", "o-1", "0.25", "65000", trade_type=kind) for kind in ("FILL", "REVERSAL")]
+        fees = sum((one.commission for one in booked[:1]), Decimal(0))
+        recorder.seen([replace(sight, figures=replace(sight.figures, total_fees=fees))], source=Source.RECONCILE)
+        assert raw_table(bot_url)[0][0].price == 65000.0
+        later = sight.as_of + timedelta(seconds=1)
+        nothing = Figures(**dict.fromkeys((f.name for f in fields(Figures)), Decimal(0)) | {"number_of_fills": 0})
+        taken_back = replace(sight, as_of=later, figures=nothing)
+        recorder.seen([fills_seen(*booked, order_id="o-1", at=later), taken_back], source=Source.RECONCILE)
+        assert views(store)[1].price is None
+        assert raw_table(bot_url)[0][0].price == 0.0
+        with store.read() as reading:
+            assert reading.trades.overwritten_ids() == []
 
 
 def test_looking_first_counts_and_changes_nothing(bot_url):
