@@ -59,7 +59,7 @@ class Tally:
             if moved or edited is not None:
                 self._detail(trade_id, change, edited)
             for difference in different:
-                found = self._of(change, difference, at)
+                found = _found(change, difference, at)
                 if difference.stands and self._is_accepted(transaction, found):
                     continue
                 identity = (found.kind, found.key)
@@ -144,21 +144,6 @@ class Tally:
         key = change.now.order_id or change.after.request.client_order_id or str(trade_id)
         self.drift.add(f"{key} ({kinds})", age_seconds=age, settled=settled)
 
-    def _of(self, change: Change, difference: Difference, at: datetime) -> Found:
-        since = change.venue_time or change.now.filled_at
-        trade = change.after
-        return Found(
-            kind=difference.kind,
-            severity=difference.severity,
-            key=break_key(change),
-            order_id=change.now.order_id,
-            trade_id=trade.trade_id,
-            stored=difference.stored,
-            venue=difference.venue,
-            age_seconds=max(0.0, (at - since).total_seconds()) if since else 0.0,
-            money_effect=difference.money_effect,
-        )
-
     # ------------------------------------------------------------------ at the end
 
     def not_found_again(self) -> list[StoredBreak]:
@@ -172,6 +157,22 @@ class Tally:
             for row in self.not_found_again()
             if row.severity == "open" and (row.kind, row.key) not in gone
         ]
+
+
+def _found(change: Change, difference: Difference, at: datetime) -> Found:
+    since = change.venue_time or change.now.filled_at
+    trade = change.after
+    return Found(
+        kind=difference.kind,
+        severity=difference.severity,
+        key=break_key(change),
+        order_id=change.now.order_id,
+        trade_id=trade.trade_id,
+        stored=difference.stored,
+        venue=difference.venue,
+        age_seconds=max(0.0, (at - since).total_seconds()) if since else 0.0,
+        money_effect=difference.money_effect,
+    )
 
 
 def _as_row(found: Found, at: datetime) -> StoredBreak:
