@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 FIRST_LIGHT = 0.5  # seconds after the start: recovery is part of it
 FIRST_DEEP = 5.0
 # The poll beside them looks at what is pending far more often: what they may wait for is left to it and to `place`.
-LANES = {LIGHT: Lane.DEEP, DEEP: Lane.DEEP}
+LANES = {LIGHT: Lane.PASS, DEEP: Lane.PASS}
 
 
 def make_tracker(wiring: Wiring, plan: WatchPlan, audience: Audience, inbox: BoundedInbox) -> Tracker:

@@ -22,8 +22,11 @@ PATIENCE: Mapping[Lane, float] = {  # seconds
     Lane.SYNC: 30.0,
     Lane.POLL: 30.0,
     Lane.LIGHT: 60.0,
+    Lane.PASS: 120.0,
     Lane.DEEP: 120.0,
 }
+# Who gives way gives way so many seconds, then counts as that lane: a busy bucket is never as full as it wants.
+_GIVES_WAY: Mapping[Lane, tuple[float, Lane]] = {Lane.PASS: (2.5, Lane.POLL)}
 _LONGEST_NAP = 1.0  # seconds; somebody's penalty may end or begin meanwhile
 _SHORTEST_NAP = 0.001  # seconds; clocks count microseconds, a shorter wait may not move them
 _ROUNDING = 1e-6
@@ -102,6 +105,8 @@ class SharedBudget:
                 self._line[lane] -= 1
 
     def _wait(self, lane: Lane, short_of: float, ends: float) -> None:
+        gives_way, then = _GIVES_WAY.get(lane, (float("inf"), lane))
+        until = self._clock.monotonic() + gives_way
         while short_of > 0:
             if self._clock.monotonic() + short_of > ends:
                 raise BudgetExhausted(
@@ -111,7 +116,7 @@ class SharedBudget:
                     retry_after=short_of,
                 )
             self._clock.sleep(max(_SHORTEST_NAP, min(short_of, _LONGEST_NAP)))
-            short_of = self._try(lane)
+            short_of = self._try(lane if self._clock.monotonic() < until else then)
 
     def spend(self) -> None:
         """Count a request that waits for nobody (the POST of an order); the bucket may go below zero."""

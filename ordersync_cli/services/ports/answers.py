@@ -17,6 +17,7 @@ class Lane(IntEnum):
     """Who asks the venue; the value is what must be left in the bucket before it may.
 
     The first look at an order that was just placed waits for nobody, as its POST did: it may go below.
+    A pass of a watcher's own gives way, and takes its turn among the looks after a while.
     """
 
     FIRST_LOOK = -10
@@ -24,6 +25,7 @@ class Lane(IntEnum):
     SYNC = 1
     POLL = 2
     LIGHT = 4
+    PASS = 5
     DEEP = 6
 
 

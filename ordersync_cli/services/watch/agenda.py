@@ -84,7 +84,7 @@ class Agenda:
         start = self.listings.start(now, mono)
         if start is not None:
             return Ask(purpose="created", created_since=start)
-        due = self.reminders.fills_due(mono)
+        due = self.reminders.fills_due(mono, together=self.pace.is_busy(live=live))
         return Ask(purpose="fills", order_ids=tuple(due[:BATCH]), fills=True) if due else None
 
     def next_due(self, now: datetime, mono: float, *, live: bool) -> float:
@@ -94,7 +94,8 @@ class Agenda:
         turn = self.pace.turn(live=live)
         looks = [self._due_of(h, now, mono, turn, live=live) for h in self._askable()]
         times = [max(min(looks), self.pace.soonest(live=live))] if looks else []
-        times += [t for t in (self.reminders.next_fills(), self.listings.due(now, mono)) if t is not None]
+        fills = self.reminders.next_fills(together=self.pace.is_busy(live=live))
+        times += [t for t in (fills, self.listings.due(now, mono)) if t is not None]
         return max(0.0, min(times, default=NEVER) - mono)
 
     def next_looks(self, now: datetime, mono: float, *, live: bool) -> dict[int, float]:

@@ -46,12 +46,16 @@ class Pace:
 
     def soonest(self, *, live: bool) -> float:
         """Tell from when orders may be looked up, whatever is due: many orders keep to their turns."""
-        return self._last_look + SOONEST if live or self._batches() <= 1 else self.turn(live=live)
+        return self.turn(live=live) if self.is_busy(live=live) else self._last_look + SOONEST
+
+    def is_busy(self, *, live: bool) -> bool:
+        """Tell whether the looks need most of the request budget: many orders, and no feed that tells of them."""
+        return not live and self._batches() > 1
 
     def looked(self, mono: float, *, live: bool) -> None:
         """Take note of a look-up; where it holds every order, there is nothing to make up for."""
-        waiting = not live and self._batches() > 1
-        self._late = min(MADE_UP, max(0.0, mono - self.turn(live=live))) if waiting else 0.0
+        busy = self.is_busy(live=live)
+        self._late = min(MADE_UP, max(0.0, mono - self.turn(live=live))) if busy else 0.0
         self._last_look = mono
 
     def _batches(self) -> int:

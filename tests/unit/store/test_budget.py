@@ -145,3 +145,20 @@ def test_who_has_little_time_is_refused_at_once_where_its_turn_comes_later(budge
     assert clock.monotonic() == began
     budget.take(Lane.PLACE, 6.0)
     assert clock.monotonic() - began == pytest.approx(5, abs=0.01)
+
+
+def test_a_pass_gives_way_and_takes_its_turn_all_the_same(budget, clock) -> None:
+    """Looks that need nearly all of the budget never leave it as full as a pass wants it."""
+    for _ in range(8):
+        budget.take(Lane.POLL)
+    began = clock.monotonic()
+
+    def poll() -> None:
+        if budget.left() >= 3.5:
+            budget.take(Lane.POLL)
+
+    clock.on_sleep.append(poll)
+    budget.take(Lane.PASS)
+    assert 2.5 <= clock.monotonic() - began <= 5.0
+    with pytest.raises(BudgetExhausted):
+        budget.take(Lane.DEEP, within=60.0)
