@@ -25,9 +25,9 @@ def trade_of(world: WatchWorld, order_id: str) -> Trade:
         return transaction.trades.load([trade_id], lock=False)[trade_id]
 
 
-def followed(world: WatchWorld, order_id: str, wait: float = 5.0) -> Followed:
+def followed(world: WatchWorld, order_id: str, wait: float = 5.0, at_least: int = 0) -> Followed:
     follower = Follower(store=world.store, venue=world.venue, recorder=world.recorder, clock=world.clock)
-    return follower.follow(trade_of(world, order_id), wait=wait)
+    return follower.follow(trade_of(world, order_id), wait=wait, at_least=at_least)
 
 
 def watched(world: WatchWorld, *, live: bool) -> None:
@@ -196,3 +196,18 @@ def test_no_page_of_the_fills_is_waited_for_after_the_wait(world: WatchWorld, wa
     assert world.clock.monotonic() - began <= max(wait, 0.6 + 1.0) + 0.01
     assert not done.standing.fills_verified
     assert stored_fills(world, order_id) == 2 * pages
+
+
+@pytest.mark.parametrize("beside", ["nobody", "a live feed", "a watcher that polls"])
+@pytest.mark.parametrize("looks", [0, 1])
+def test_without_a_wait_only_the_look_that_a_given_id_demands_is_made_whoever_watches(
+    world: WatchWorld, beside: str, looks: int
+) -> None:
+    if beside != "nobody":
+        watched(world, live=beside == "a live feed")
+    order_id = world.place(limit="90")
+    asked, began = world.venue.count("order"), world.clock.monotonic()
+    world.venue.seconds_per_request = 4.0
+    done = followed(world, order_id, 0.0, at_least=looks)
+    assert (done.checks, world.venue.count("order") - asked) == (looks, looks)
+    assert world.clock.monotonic() - began == pytest.approx(looks * 1.0)
