@@ -8,13 +8,15 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import typer
 
-from ordersync_cli.cli.app import named, parse
+from ordersync_cli.cli.app import MODULES, load, named, parse
 from ordersync_cli.cli.crash import keep_trace
 from ordersync_cli.cli.invocation import Invocation
 from ordersync_cli.cli.output import Output
@@ -23,6 +25,9 @@ from ordersync_cli.clock import SystemClock
 from ordersync_cli.config import looks_simulated
 from ordersync_cli.errors import OrdersyncError
 
+if TYPE_CHECKING:
+    from ordersync_cli.cli.options import Command
+
 _COLLECT_AFTER = (100_000, 50, 100)  # objects made, and collections of a generation before the next one's
 _UNKNOWN = 8
 _LEASE_HELD = 12
@@ -30,6 +35,19 @@ _LEASE_HELD = 12
 
 class Terminated(KeyboardInterrupt):
     """SIGTERM arrived; ends a run as Ctrl-C does, with a code of its own."""
+
+
+@dataclass(slots=True)
+class Heard:
+    """The last signal that arrived, and the run that it is to end, once there is one."""
+
+    stop: type[KeyboardInterrupt] | None = None
+    run: Invocation | None = None
+
+    def go_on(self) -> None:
+        """Raise again what a signal has raised: Python, or what reads the line, may have made something else of it."""
+        if self.stop is not None:
+            raise self.stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +81,22 @@ def main(words: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     line = list(sys.argv[1:] if words is None else words)
     run: Invocation | None = None
+    heard = Heard()
     try:
-        _end_on_signals(lambda: run)
+        _end_on_signals(heard)
         prepared = parse(line)
+        heard.go_on()
         if isinstance(prepared, int):
             return _left(Output(as_json=False), prepared, at_stake=False)
-        run = Invocation(prepared)
+        run = heard.run = Invocation(prepared)
         run.open()
+        heard.go_on()
         code = prepared.carry_out(run)
     except BaseException as error:  # noqa: BLE001  (the one place that may)
-        code = _failed(error, line, run)
+        _ignore_signals(run)
+        # what reads the line makes an exit or an abort of a signal
+        signalled = heard.stop() if run is None and heard.stop is not None else None
+        code = _failed(signalled or error, line, run)
     finally:
         _ignore_signals(run)
         if run is not None:
@@ -100,7 +124,7 @@ def _failed(error: BaseException, line: Sequence[str], run: Invocation | None) -
     if failure.message and failure.code != _LEASE_HELD:
         output.say(f"ordersync: {_one_line(failure)}")
     if failure.code and output.as_json and not output.has_document:
-        known = run.prepared.command if run is not None else named(line)
+        known = run.prepared.command if run is not None else _meant(line)
         shape = dict(known.shape) if known is not None else {}
         shape |= run.so_far if run is not None else {}
         if at_stake is not None:
@@ -110,6 +134,14 @@ def _failed(error: BaseException, line: Sequence[str], run: Invocation | None) -
         shown = {key: output.redactor.value("", value) for key, value in failure.shown().items()}
         output.document(shape, error=shown)
     return failure.code
+
+
+def _meant(line: Sequence[str]) -> Command | None:
+    """Find the command that a line means; a signal may have arrived before its module was there."""
+    if named(line) is None and line and line[0] in MODULES:
+        with suppress(Exception):
+            load(line)
+    return named(line)
 
 
 def _one_line(failure: Failure) -> str:
@@ -194,17 +226,17 @@ def _left(output: Output, code: int, *, at_stake: bool) -> int:
     return code if code or at_stake else 1
 
 
-def _end_on_signals(run: Callable[[], Invocation | None]) -> None:
+def _end_on_signals(heard: Heard) -> None:
     """Let a signal end the run; once an order may exist, only the first does: the rest is writing that down."""
 
     def end(number: int, _frame: FrameType | None) -> None:
-        at = run()
+        at = heard.run
         if at is not None and at.at_stake is not None:
             _ignore_signals(at)
-        stop = Terminated if number == signal.SIGTERM else KeyboardInterrupt
+        heard.stop = Terminated if number == signal.SIGTERM else KeyboardInterrupt
         if at is not None:
-            at.stopped_by = stop
-        raise stop
+            at.stopped_by = heard.stop
+        raise heard.stop
 
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, end)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import signal
 import sys
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -177,6 +178,54 @@ def test_a_signal_that_python_dropped_is_heard_at_the_next_step(call) -> None:
         run.go_on()
 
     assert call(body)[0] == 130
+
+
+def raise_at_parse(monkeypatch, number: signal.Signals, *, dropped: bool = False) -> None:
+    """Let a signal arrive while the line is read; ``dropped``: where Python throws its exception away."""
+    real = options.parser_of
+
+    def parser_of(registered):
+        prepare = real(registered)
+
+        @functools.wraps(prepare)
+        def arriving(**given):
+            with suppress(KeyboardInterrupt) if dropped else nullcontext():
+                os.kill(os.getpid(), number)
+            return prepare(**given)
+
+        return arriving
+
+    monkeypatch.setattr(app, "parser_of", parser_of)
+
+
+@pytest.mark.parametrize("dropped", [False, True])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_while_the_line_is_read_decides_the_end(call, monkeypatch, number, code, dropped) -> None:
+    raise_at_parse(monkeypatch, number, dropped=dropped)
+    ran: list[int] = []
+
+    got, out, err = call(lambda run: ran.append(1), "--json")
+
+    told = json.loads(out)
+    assert (got, told["error"]["code"], told["outcome"], ran) == (code, code, "unknown", [])
+    assert ("Terminated." in err) is (code == 143)
+
+
+def test_a_signal_before_the_command_was_imported_answers_in_its_shape_all_the_same(call, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(app, "MODULES", {"cancel": "cancel"})
+    real = app.import_module
+
+    def arriving(name: str):
+        monkeypatch.setattr(app, "import_module", real)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(app, "import_module", arriving)
+    options.REGISTRY.pop("cancel", None)
+    monkeypatch.delitem(sys.modules, "ordersync_cli.cli.cancel", raising=False)
+
+    assert main(["cancel", "1", "--json"]) == 143
+    told = json.loads(capsys.readouterr().out)
+    assert (told["results"], told["error"]["code"]) == ([], 143)
 
 
 def test_P10_once_an_order_may_exist_only_the_first_signal_interrupts(call) -> None:
