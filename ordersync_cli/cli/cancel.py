@@ -53,6 +53,7 @@ def cancel(
     wiring = run.wiring
     service = Cancelling(store=wiring.store, venue=wiring.venue, recorder=wiring.recorder, clock=wiring.clock)
     done: dict[str, Cancelled] = {}
+    run.go_on()
     try:
         results = service.cancel(order_ids, done)
     except BaseException as problem:

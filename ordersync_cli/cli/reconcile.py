@@ -78,12 +78,13 @@ def reconcile(
 
     run.require_named_venue("ordersync reconcile")
     if jitter is not None:
+        run.go_on()
         run.clock.sleep(run.chance.uniform(0, jitter.total_seconds()))
     ping = _ping(run, None if dry_run else ping_url)
     mode = "deep" if deep else "light"
     deadline = None if max_runtime is None else run.clock.monotonic() + max_runtime.total_seconds()
     once = Once(run=run, mode=mode, ping=ping, metrics_file=None if dry_run else metrics_file)
-    started = ping.started if ping is not None else _nothing
+    started = ping.started if ping is not None else lambda: None
     with _hard_limit(max_runtime):
         return once.carry_out(
             Wish(
@@ -93,6 +94,7 @@ def reconcile(
                 deadline=deadline,
                 started=started,
                 failing=once.tell_of_a_part,
+                go_on=run.go_on,
             )
         )
 
@@ -125,6 +127,7 @@ class Once:
 
         try:
             passes = self._passes(wish)
+            self.run.go_on()
             report = passes.deep(wish=wish) if self.mode == "deep" else passes.light(wish=wish)
         except Outage as outage:
             self._after(wish, reachable=False, failure=outage)
@@ -271,10 +274,6 @@ def _ping(run: Invocation, url: str | None) -> Ping | None:
 
     run.output.redactor.learn([url])
     return Ping(url, run.chance.uuid())
-
-
-def _nothing() -> None:
-    return
 
 
 @contextmanager

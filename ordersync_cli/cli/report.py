@@ -95,10 +95,13 @@ def report(
     if audit is not None:
         from ordersync_cli.cli.report_audit import audit_now
 
+        run.go_on()
         audit_now(run, scope, audit)
         scope = _scope(since, until, run.clock.now(), bot_id, product)
     wish = report_output.Wish(form=chosen, rows=rows, file=output, intervals=intervals)
-    with run.wiring.store.read() as reading:
+    store = run.wiring.store
+    run.go_on()
+    with store.read() as reading:
         made = _made(run, reading, scope, replay=intervals or chosen in {"html", "png", "pdf"})
         report_output.show(run, made, reading, scope, wish)
     if check and made.missed:

@@ -46,6 +46,7 @@ def sync(
     service = Syncing(
         store=wiring.store, venue=wiring.venue, recorder=wiring.recorder, clock=wiring.clock, chance=wiring.chance
     )
+    run.go_on()
     done = service.sync(order_id, adopt=adopt, dry_run=dry_run)
     if not dry_run:
         wiring.deliverer().run_once()

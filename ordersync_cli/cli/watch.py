@@ -111,6 +111,7 @@ def _follow(run: Invocation, plan: WatchPlan) -> int:
     inbox = BoundedInbox()
     sys.setswitchinterval(SWITCH_EVERY)
     with _signals(inbox):
+        run.go_on()  # one that arrived before: from here on none can be lost
         audience, onlooker = _audience(run, plan, inbox)
         tracker = make_tracker(wiring, plan, audience, inbox)
         touching = StoreWatch(wiring.store, wiring.clock)
@@ -175,6 +176,7 @@ def _once(run: Invocation, only: frozenset[int] | None) -> int:
     from ordersync_cli.services.watch.look_once import look_once
 
     wiring = run.wiring
+    run.go_on()
     look_once(wiring.store, wiring.venue, wiring.recorder, wiring.clock, only)
     snapshot = _lines(run, only, lambda: None).snapshot()
     if run.output.as_json or not is_terminal(sys.stdout):

@@ -45,6 +45,11 @@ def never() -> bool:
     return False
 
 
+def nothing() -> None:
+    """Find nothing to stop for."""
+    return
+
+
 @dataclass(slots=True)
 class Pulse:
     """The working loop calls ``step`` between any two steps; that is what bumps the beat.
@@ -59,6 +64,7 @@ class Pulse:
     clock: Clock
     stopping: Callable[[], bool] = never
     deadline: float | None = None  # monotonic
+    go_on: Callable[[], None] = nothing  # raises what a signal raised and Python dropped
     _beaten: float = field(default=float("-inf"), init=False)
     _stepped: float = field(init=False)
     _lost: bool = field(default=False, init=False)
@@ -67,7 +73,8 @@ class Pulse:
         self._stepped = self.clock.monotonic()
 
     def step(self) -> None:
-        """Beat, if a second has passed. Raises LeaseLost, PassStopped or TimeIsOver."""
+        """Beat, if a second has passed. Raises LeaseLost, PassStopped, TimeIsOver, or what ``go_on`` does."""
+        self.go_on()
         self._stepped = self.clock.monotonic()
         if self.stopping():
             raise PassStopped("The pass was asked to stop.", "What it committed stays; run it again.")

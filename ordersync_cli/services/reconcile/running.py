@@ -63,6 +63,7 @@ class Wish:
     dry_run: bool = False
     stopping: Callable[[], bool] = never
     deadline: float | None = None
+    go_on: Callable[[], None] = _nothing  # called at each step; raises where a signal was dropped
     started: Callable[[], None] = _nothing  # called once the pass holds its lease
     failing: Callable[[PassReport], None] = _no_matter  # called with what a failing pass had committed
 
@@ -171,7 +172,7 @@ class Passes:
             mode=run.mode,
             lane=self.lanes[run.mode],
             source=Source.RECONCILE,
-            pulse=Pulse(self.store.leases, lease, self.clock, wish.stopping, wish.deadline),
+            pulse=Pulse(self.store.leases, lease, self.clock, wish.stopping, wish.deadline, wish.go_on),
             dry=wish.dry_run,
         )
 

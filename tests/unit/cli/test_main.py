@@ -228,6 +228,49 @@ def test_a_signal_before_the_command_was_imported_answers_in_its_shape_all_the_s
     assert (told["results"], told["error"]["code"]) == ([], 143)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_dropped_while_the_run_is_opened_keeps_the_command_from_its_work(call, monkeypatch, number) -> None:
+    def opened(run: Invocation) -> None:
+        with suppress(KeyboardInterrupt):
+            os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(Invocation, "open", opened)
+    ran: list[int] = []
+
+    assert (call(lambda run: ran.append(1))[0], ran) == (130 if number == signal.SIGINT else 143, [])
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ["watch", "--no-feed", "--for", "20s", "--venue", "simulator"],
+        ["watch", "--once", "--venue", "simulator"],
+        ["reconcile", "--venue", "simulator"],
+        ["sync", "1"],
+        ["cancel", "1"],
+        ["report"],
+    ],
+    ids=" ".join,
+)
+def test_a_signal_that_python_dropped_in_a_command_ends_it_at_its_next_step(monkeypatch, capsys, line) -> None:
+    """Dropped while its first modules were imported, say: it must not run on to its end."""
+    monkeypatch.delitem(sys.modules, f"ordersync_cli.cli.{line[0]}", raising=False)  # so that it is registered
+    real = Invocation.wiring.func
+
+    def wiring(run: Invocation):
+        made = real(run)
+        with suppress(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGTERM)
+        return made
+
+    late = functools.cached_property(wiring)
+    late.__set_name__(Invocation, "wiring")
+    monkeypatch.setattr(Invocation, "wiring", late)
+
+    assert main([*line, "--json"]) == 143
+    assert json.loads(capsys.readouterr().out)["error"]["code"] == 143
+
+
 def test_P10_once_an_order_may_exist_only_the_first_signal_interrupts(call) -> None:
     def body(run: Invocation) -> int:
         run.at_stake = "ids"

@@ -34,6 +34,16 @@ class CountedLeases:
         return
 
 
+def test_a_step_raises_again_what_python_dropped() -> None:
+    def go_on() -> None:
+        raise KeyboardInterrupt
+
+    leases = CountedLeases()
+    with pytest.raises(KeyboardInterrupt):
+        Pulse(leases, HELD, VirtualClock(), go_on=go_on).step()
+    assert leases.beats == 0
+
+
 def test_a_step_beats_at_most_once_a_second() -> None:
     leases, clock = CountedLeases(), VirtualClock()
     pulse = Pulse(leases, HELD, clock)
