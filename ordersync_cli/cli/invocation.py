@@ -39,7 +39,7 @@ class Invocation:
         self.run_id = self.chance.uuid()
         self.at_stake: str | None = None
         self.stopped_by: type[KeyboardInterrupt] | None = None
-        self.so_far: Mapping[str, Any] = {}
+        self.so_far: dict[str, Any] = {}
         self._environ = os.environ if environ is None else environ
         options = prepared.options
         self.output = Output(

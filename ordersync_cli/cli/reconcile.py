@@ -19,6 +19,7 @@ from ordersync_cli.errors import LeaseHeld, OrdersyncError, VenueUnavailable
 
 if TYPE_CHECKING:
     from ordersync_cli.notify.ping import Ping
+    from ordersync_cli.services.ports import Run
     from ordersync_cli.services.reconcile.pass_report import PassReport
     from ordersync_cli.services.reconcile.running import Passes, Wish
 
@@ -76,15 +77,15 @@ def reconcile(
     """
     from ordersync_cli.services.reconcile.running import Wish
 
+    mode = "deep" if deep else "light"
+    run.so_far |= {"mode": mode, "dry_run": dry_run}
     run.require_named_venue("ordersync reconcile")
     if jitter is not None:
         run.go_on()
         run.clock.sleep(run.chance.uniform(0, jitter.total_seconds()))
     ping = _ping(run, None if dry_run else ping_url)
-    mode = "deep" if deep else "light"
     deadline = None if max_runtime is None else run.clock.monotonic() + max_runtime.total_seconds()
     once = Once(run=run, mode=mode, ping=ping, metrics_file=None if dry_run else metrics_file)
-    started = ping.started if ping is not None else lambda: None
     with _hard_limit(max_runtime):
         return once.carry_out(
             Wish(
@@ -92,9 +93,9 @@ def reconcile(
                 adopt=adopt,
                 dry_run=dry_run,
                 deadline=deadline,
-                started=started,
-                failing=once.tell_of_a_part,
                 go_on=run.go_on,
+                started=once.started,
+                failing=once.tell_of,
             )
         )
 
@@ -108,7 +109,12 @@ class Once:
     ping: Ping | None
     metrics_file: Path | None
     said: list[str] = field(default_factory=list, init=False)
-    partial: PassReport | None = field(default=None, init=False)
+
+    def started(self, row: Run) -> None:
+        """Remember which run this is, and let its first ping out."""
+        self.run.so_far |= {"run_id": row.run_id, "started_at": row.started_at}
+        if self.ping is not None:
+            self.ping.started()
 
     def carry_out(self, wish: Wish) -> int:
         """Carry the run out; returns its exit code, or raises after the ping went out."""
@@ -116,8 +122,6 @@ class Once:
             code = self._pass(wish)
         except BaseException as failure:
             self._ended(exit_code_of(failure), failure)
-            if isinstance(failure, OrdersyncError):
-                self._document_of(failure, dry_run=wish.dry_run)
             raise
         self._ended(code)
         return code
@@ -139,6 +143,7 @@ class Once:
         except OrdersyncError as failure:
             self._after(wish, reachable=None, failure=failure)
             raise
+        self.tell_of(report)
         self._after(wish, reachable=True, failure=None)
         return self._show(report)
 
@@ -178,23 +183,17 @@ class Once:
 
     def _told_before(self, outage: VenueUnavailable) -> int:
         """Keep quiet about an outage that was told within the hour; JSON still says it."""
-        self._document_of(outage, dry_run=False)
+        output = self.run.output
+        if output.as_json:
+            said = {"message": outage.message, "remedy": outage.remedy}
+            shown = {name: output.redactor.value("", text) for name, text in said.items()}
+            error = {"code": outage.exit_code, "kind": outage.kind, **shown}
+            output.document({**SHAPE, **self.run.so_far}, error=error)
         return outage.exit_code
 
-    def _document_of(self, failure: OrdersyncError, *, dry_run: bool) -> None:
-        """With --json, say in this command's shape that the run failed, and which run it was."""
-        output = self.run.output
-        if not output.as_json or output.has_document:
-            return
-        said = {"message": failure.message, "remedy": failure.remedy}
-        shown = {name: output.redactor.value("", text) for name, text in said.items()}
-        error = {"code": failure.exit_code, "kind": failure.kind, **shown}
-        told = SHAPE if self.partial is None else self.partial.json()
-        output.document({**told, "mode": self.mode, "dry_run": dry_run}, error=error)
-
-    def tell_of_a_part(self, report: PassReport) -> None:
-        """Say what a failing pass had committed before it failed."""
-        self.partial = report
+    def tell_of(self, report: PassReport) -> None:
+        """Say what the run has committed, before anything else can end it."""
+        self.run.so_far |= report.json()
         self._changes(report)
 
     def _changes(self, report: PassReport) -> None:
@@ -207,7 +206,6 @@ class Once:
 
     def _show(self, report: PassReport) -> int:
         output = self.run.output
-        self._changes(report)
         fresh = [b for b in report.breaks if b.severity == "open" and b.fresh]
         for found in fresh:
             text = f"break {found.kind} on {found.key}: stored {found.stored or 'nothing'}, venue {found.venue}"

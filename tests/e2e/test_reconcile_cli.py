@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+import pytest
 
 from tests.support.listener import Listener, listening
 from tests.support.patience import eventually, in_time
@@ -293,6 +297,90 @@ def test_a_terminated_run_leaves_143_and_its_row(stage: Stage) -> None:
     assert running.returncode == 143
     (row,) = runs(stage)
     assert (row["result"], row["exit_code"]) == ("failed", 143)
+
+
+def settled_then_hanging(stage: Stage) -> str:
+    """Leave an order to be settled, and a venue that hangs once it is; returns the order's id."""
+    order_id = stuck(stage)
+    stage.exchange.control.fault(kind="delay", seconds=30, path="/api/v3/brokerage/orders/historical/fills")
+    return order_id
+
+
+def is_told_so_far(stage: Stage, document: dict[str, Any], order_id: str, code: int) -> None:
+    """Check that the document of a run that was ended has what its row says."""
+    (row,) = runs(stage)
+    assert set(document) == KEYS
+    assert (document["error"]["code"], document["result"]) == (code, None)
+    assert (row["exit_code"], row["result"]) == (code, "failed")
+    assert (document["run_id"], document["mode"]) == (row["run_id"], row["mode"])
+    assert None not in {document["started_at"], document["finished_at"]}
+    assert (document["checked"], document["updated_count"]) == (row["checked"], row["updated_count"]) == (1, 1)
+    assert document["requests"] == row["requests"] > 0
+    assert document["details"][order_id]["new_status"] == "completed"
+
+
+def test_max_runtime_tells_in_json_what_the_run_had_done(stage: Stage) -> None:
+    order_id = settled_then_hanging(stage)
+    done = stage.run("reconcile", "--max-runtime", "3s", "--json")
+    assert (done.code, done.document["error"]["kind"]) == (6, "max_runtime")
+    is_told_so_far(stage, done.document, order_id, 6)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_tells_in_json_what_the_run_had_done(stage: Stage, number: int, code: int) -> None:
+    order_id = settled_then_hanging(stage)
+    running = stage.start("reconcile", "--json")
+    eventually(lambda: [r["status"] for r in stage.rows()] == ["completed"])
+    running.send_signal(number)
+    out, _ = running.communicate(timeout=20)
+    assert running.returncode == code
+    is_told_so_far(stage, json.loads(out), order_id, code)
+
+
+@pytest.mark.parametrize("json_too", [(), ("--json",)])
+def test_a_run_that_is_ended_while_it_delivers_has_told_what_it_did(stage: Stage, json_too: tuple[str, ...]) -> None:
+    order_id = stuck(stage)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        hook = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        running = stage.start("reconcile", *json_too, ORDERSYNC_WEBHOOK_URL=hook)
+        silent.settimeout(20)
+        connection, _ = silent.accept()
+        with connection:
+            running.send_signal(signal.SIGTERM)
+            out, _ = running.communicate(timeout=20)
+    (row,) = runs(stage)
+    assert (running.returncode, row["result"]) == (143, "drift")
+    if json_too:
+        document = json.loads(out)
+        assert (document["run_id"], document["updated_count"]) == (row["run_id"], 1)
+        assert document["details"][order_id]["new_status"] == "completed"
+    else:
+        (line,) = out.splitlines()
+        assert order_id in line
+
+
+def test_a_run_that_is_ended_while_it_pings_its_start_says_which_it_was(stage: Stage) -> None:
+    stuck(stage)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        running = stage.start("reconcile", "--json", "--ping-url", f"http://127.0.0.1:{silent.getsockname()[1]}/")
+        silent.settimeout(20)
+        connection, _ = silent.accept()
+        with connection:
+            running.send_signal(signal.SIGTERM)
+            out, _ = running.communicate(timeout=30)
+    (row,) = runs(stage)
+    document = json.loads(out)
+    assert (document["run_id"], document["error"]["code"], row["exit_code"]) == (row["run_id"], 143, 143)
+
+
+def test_a_run_that_never_got_to_its_row_says_its_mode(stage: Stage) -> None:
+    running = stage.start("reconcile", "--deep", "--jitter", "1h", "--json")
+    time.sleep(3)
+    running.send_signal(signal.SIGTERM)
+    out, _ = running.communicate(timeout=20)
+    document = json.loads(out)
+    assert (document["error"]["code"], document["run_id"], document["mode"]) == (143, None, "deep")
+    assert runs(stage) == []
 
 
 def test_a_deep_pass_killed_at_any_point_is_completed_by_the_next(stage: Stage) -> None:

@@ -50,7 +50,7 @@ def _nothing() -> None:
     return
 
 
-def _no_matter(_: PassReport) -> None:
+def _no_matter(_: object) -> None:
     return
 
 
@@ -64,7 +64,7 @@ class Wish:
     stopping: Callable[[], bool] = never
     deadline: float | None = None
     go_on: Callable[[], None] = _nothing  # called at each step; raises where a signal was dropped
-    started: Callable[[], None] = _nothing  # called once the pass holds its lease
+    started: Callable[[Run], None] = _no_matter  # called once the pass holds its lease and has its row
     failing: Callable[[PassReport], None] = _no_matter  # called with what a failing pass had committed
 
 
@@ -108,7 +108,7 @@ class Passes:
             work: Work | None = None
             try:
                 self._start(run, held)
-                wish.started()
+                wish.started(run)
                 work = self._work(run, held, wish)
                 with work.pulse.beating() if self.beating else nullcontext():
                     report = self._pass(work, wish, before)
