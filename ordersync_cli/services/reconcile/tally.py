@@ -60,7 +60,8 @@ class Tally:
                 self._detail(trade_id, change, edited)
             for difference in different:
                 found = _found(change, difference, at)
-                if difference.stands and self._is_accepted(transaction, found):
+                if difference.stands:
+                    self.see(transaction, found, at)
                     continue
                 identity = (found.kind, found.key)
                 earlier = self.found.get(identity) or self.known.get(identity)
@@ -74,7 +75,7 @@ class Tally:
         transaction.breaks.add(repaired)
 
     def see(self, transaction: Transaction, found: Found, at: datetime) -> None:
-        """Count and write a break that no change tells of.
+        """Count and write a break that is found again while nothing changes.
 
         Its age counts from when it was first seen, and some kinds are info while they are young.
         """

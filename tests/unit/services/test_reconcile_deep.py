@@ -409,9 +409,10 @@ def test_figures_that_shrank_are_a_break_and_no_change_of_the_row(world: World) 
     settled(world, "o1", size="2")
     world.clock.advance(90)
     shrink(world, "o1")
-    for _ in range(2):
+    for turn in range(2):
         report = world.deep()
         assert (kinds(report), report.details, report.updated_count) == ({"filled_size": "open"}, (), 0)
+        assert [b.fresh for b in report.breaks] == [turn == 0]
         assert report.result == "breaks"
         with world.store.read() as transaction:
             run = transaction.runs.last("deep")
