@@ -14,7 +14,7 @@ from ordersync_cli.store.context import Context
 from ordersync_cli.store.history_measures import Measured, Tests, created, created_in, runs_of, whose
 from ordersync_cli.store.sql import Row, Sql
 from ordersync_cli.store.trade_columns import read_status
-from ordersync_cli.store.values import order_named
+from ordersync_cli.store.values import order_named, whole
 
 _BOTS_OWN = "COALESCE(order_type, 'OTHER') = 'OTHER' AND COALESCE(origin, 'foreign') IN ('foreign', 'imported')"
 # the same rule as measures.expected_at_once
@@ -65,7 +65,7 @@ class History(Measured):
         return [
             PendingTrade(
                 trade_id=row[0],
-                bot_id=row[1],
+                bot_id=whole(row[1]),
                 product_id=row[2],
                 order_id=order_named(row[3]),
                 client_order_id=row[4],

@@ -59,4 +59,11 @@ def _turn(name: str, sql: Sql) -> Callable[[Any], Any]:
         return sql.values.number
     if name in _FLAGS:
         return lambda value: None if value is None else bool(value)
-    return lambda value: value
+    return _as_it_stands
+
+
+def _as_it_stands(value: Any) -> Any:
+    """Give what a bot wrote into its own columns: on SQLite anything may stand there, and is shown as text."""
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    return str(value) if isinstance(value, float) else value

@@ -21,7 +21,7 @@ from ordersync_cli.domain.orders import (
 )
 from ordersync_cli.domain.trade import Standing, Trade, VenueOrder
 from ordersync_cli.domain.view import TradeView, book_keeping, columns
-from ordersync_cli.store.values import Values, lenient_number, order_named
+from ordersync_cli.store.values import Values, lenient_number, order_named, whole
 
 # What was asked for and how the row came here: written once.
 FACTS = (
@@ -175,7 +175,7 @@ def view_of(row: Mapping[str, Any], values: Values) -> TradeView:
     side = read_side(row["side"])
     return TradeView(
         trade_id=row["id"],
-        bot_id=_whole(row["bot_id"]),
+        bot_id=whole(row["bot_id"]),
         product_id=str(row["product_id"] or ""),
         side=str(row["side"] or "") if side is None else side.value,
         order_type=row["order_type"],
@@ -239,7 +239,7 @@ def _request(row: Mapping[str, Any], values: Values, *, sideless: bool) -> Order
         stop_direction=None if row["stop_direction"] is None else StopDirection(row["stop_direction"]),
         end_time=values.moment(row["end_time"]),
         post_only=bool(row["post_only"]),
-        bot_id=_whole(row["bot_id"]),
+        bot_id=whole(row["bot_id"]),
     )
 
 
@@ -256,16 +256,10 @@ def _bot_request(row: Mapping[str, Any], values: Values, *, sideless: bool) -> O
         base_size=values.number(row["base_size"]) or _asked(row["size"]),
         quote_size=values.number(row["quote_size"]) or _asked(row["size_usd"]),
         limit_price=values.number(row["limit_price"]) or _asked(row["price"]),
-        bot_id=_whole(row["bot_id"]),
+        bot_id=whole(row["bot_id"]),
     )
 
 
 def _asked(value: Any) -> Decimal | None:
     number = lenient_number(value)
     return number if number is not None and number > 0 else None
-
-
-def _whole(value: Any) -> int | None:
-    if isinstance(value, int) or (isinstance(value, str) and value.strip().isdigit()):
-        return int(value)
-    return None

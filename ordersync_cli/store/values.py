@@ -60,6 +60,13 @@ def lenient_number(value: Any) -> Decimal | None:
         return None
 
 
+def whole(value: Any) -> int | None:
+    """Read a whole number however another program wrote it; None if it is none."""
+    if isinstance(value, int) or (isinstance(value, str) and value.strip().isdecimal()):
+        return int(value)
+    return None
+
+
 def order_named(order_id: Any) -> str | None:
     """Tell which order a row names; None for an id that is absent, empty or blank: nothing can be asked by it."""
     return order_id if order_id and str(order_id).strip() else None

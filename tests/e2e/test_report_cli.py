@@ -8,9 +8,11 @@ import json
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -141,6 +143,26 @@ def test_csv_lists_rows_exactly(report, tmp_path, rows) -> None:
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", t) for t in times)
     if rows == "trades":
         assert len(found) == 25
+
+
+@pytest.mark.parametrize("kind", ["table", "json", "csv", "html", "prometheus"])
+@pytest.mark.parametrize("odd", [1.5, "abc", "²", b"\xff", ""])
+def test_a_row_whose_bot_is_no_number_keeps_no_report_from_being_made(report, tmp_path, kind, odd) -> None:
+    """SQLite takes any value into any column, and a bot writes its own rows."""
+    with closing(sqlite3.connect(tmp_path / "day.db", isolation_level=None)) as bot:
+        for number, status in enumerate(("pending", "completed")):
+            bot.execute(
+                "INSERT INTO trades (bot_id, product_id, side, order_id, status, created_at) "
+                "VALUES (?, 'BTC-USD', 'buy', ?, ?, ?)",
+                (odd, f"odd-{number}", status, f"{OPENED:%Y-%m-%d %H:%M:%S}.000000"),
+            )
+    code, out, err = report("--format", kind)
+    assert (code, err.replace("SIMULATED", "").count("ordersync:")) == (0, 0)
+    if kind == "csv":
+        named = {r["order_id"]: r["bot_id"] for r in csv.DictReader(io.StringIO(out))}
+        assert named["odd-0"] == named["odd-1"] == ("\ufffd" if odd == b"\xff" else str(odd))
+    if kind == "json":
+        assert next(b["pending"] for b in json.loads(out)["bots"] if b["bot_id"] is None) == 1
 
 
 def test_prometheus_text_can_be_read_again(report) -> None:

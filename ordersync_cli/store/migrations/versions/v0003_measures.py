@@ -117,7 +117,7 @@ def _measured(trade: Any, events: list[Any]) -> Iterator[dict[str, Any]]:
                 "bucket": _bucket(micros),
                 "error_us": None,
                 "trade_id": trade.id,
-                "bot_id": trade.bot_id,
+                "bot_id": trade.bot_id if isinstance(trade.bot_id, int) else None,
                 "product_id": trade.product_id or "",
                 "order_type": trade.order_type or "OTHER",
                 "at_once": at_once,
