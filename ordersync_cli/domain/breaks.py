@@ -13,7 +13,7 @@ from ordersync_cli.domain.break_kinds import Break, BreakKind, Severity, externa
 from ordersync_cli.domain.decimals import EXACT, ZERO, plain
 from ordersync_cli.domain.fills import content, quote_value
 from ordersync_cli.domain.lifecycle import observe
-from ordersync_cli.domain.matching import belongs
+from ordersync_cli.domain.matching import belongs, request_told
 from ordersync_cli.domain.observations import FillsSeen, OrderSeen
 from ordersync_cli.domain.orders import Figures, Fill, OrderStatus, OrderType, Source, Status
 from ordersync_cli.domain.standing import derive
@@ -236,7 +236,7 @@ def _unverified(trade: Trade, now: Standing, at: datetime) -> list[Break]:
 def _stale(trade: Trade, now: Standing, at: datetime) -> list[Break]:
     if now.status is not Status.PENDING or now.order_status is OrderStatus.SUBMITTING:
         return []
-    limit = STALE_AT_ONCE if trade.request.order_type is OrderType.MARKET else STALE_RESTING
+    limit = STALE_AT_ONCE if request_told(trade).order_type is OrderType.MARKET else STALE_RESTING
     since = trade.confirmed_at or now.accepted_at or trade.created_at
     if at - since <= limit:
         return []

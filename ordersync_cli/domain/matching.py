@@ -7,17 +7,19 @@ Order, client_order_id; traps T13, T44).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 
 from ordersync_cli.domain.observations import Channel, OrderSeen
-from ordersync_cli.domain.orders import OrderRequest, Origin
+from ordersync_cli.domain.orders import OrderRequest, OrderType, Origin
 from ordersync_cli.domain.trade import Trade, VenueOrder
 
 CREATED_SLACK = timedelta(minutes=5)
 MATCHING_GOES_ON = timedelta(days=7)
 CLIENT_ORDER_ID_IN_USE = "client_order_id_in_use"
+TOLD_TYPES = frozenset({OrderType.MARKET, OrderType.LIMIT, OrderType.STOP_LIMIT})
 ONE_BOOK = frozenset({"USD", "USDC"})
 NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -105,6 +107,15 @@ def id_in_use(trade: Trade) -> bool:
     return any(
         contradicts(trade, order) and (order.accepted or order.client_order_id == wanted) for order in trade.orders
     )
+
+
+def request_told(trade: Trade) -> OrderRequest:
+    """Tell what was asked for, with the type that the venue told of an order of which nobody here knew it."""
+    request = trade.request
+    if request.order_type is not OrderType.OTHER:
+        return request
+    told = next((order.order_type for order in ours(trade) if order.order_type is not None), None)
+    return request if told is None else replace(request, order_type=OrderType(told))
 
 
 def still_matching(closed_at: datetime | None, now: datetime) -> bool:

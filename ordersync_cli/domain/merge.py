@@ -70,6 +70,7 @@ def join_order(a: VenueOrder, b: VenueOrder) -> VenueOrder:
         frame_differs=a.frame_differs or b.frame_differs,
         client_order_id=_largest(a.client_order_id, b.client_order_id, str),
         product_id=_largest(a.product_id, b.product_id, str),
+        order_type=_largest(a.order_type, b.order_type, str),
         created_time=earliest(a.created_time, b.created_time),
         terminal=_largest(a.terminal, b.terminal, rank),
         term_at=earliest(a.term_at, b.term_at),

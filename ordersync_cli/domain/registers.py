@@ -7,7 +7,7 @@ from datetime import datetime
 
 from ordersync_cli.domain.decimals import ZERO, canonical
 from ordersync_cli.domain.fills import clean, union
-from ordersync_cli.domain.matching import Match, compare, needs_match
+from ordersync_cli.domain.matching import TOLD_TYPES, Match, compare, needs_match
 from ordersync_cli.domain.observations import (
     AbsenceProven,
     AnswerKind,
@@ -81,6 +81,7 @@ def sighting(trade: Trade, seen: OrderSeen) -> VenueOrder:
         frame_differs=match is Match.OTHER_OR_EDITED,
         client_order_id=seen.client_order_id,
         product_id=seen.product_id,
+        order_type=_type_told(trade.request, seen),
         created_time=seen.created_time,
         terminal=seen.word if terminal else None,
         term_at=seen.as_of if terminal else None,
@@ -99,6 +100,12 @@ def sighting(trade: Trade, seen: OrderSeen) -> VenueOrder:
         reason=seen.reason or None,
         reason_as_of=seen.as_of if seen.reason else None,
     )
+
+
+def _type_told(request: OrderRequest, seen: OrderSeen) -> str | None:
+    """Tell the type of an order that nobody here knew; a frame, and a word for "another", prove none."""
+    unknown = request.order_type is OrderType.OTHER and seen.channel is Channel.REST
+    return seen.order_type if unknown and seen.order_type in TOLD_TYPES else None
 
 
 def _empty(trade: Trade, *orders: VenueOrder) -> Trade:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from ordersync_cli.domain.decimals import EXACT
+from ordersync_cli.domain.matching import request_told
 from ordersync_cli.domain.orders import OrderRequest, OrderType, Status, TimeInForce
 from ordersync_cli.domain.trade import Change
 
@@ -91,7 +92,7 @@ def learn(learned: Learned, change: Change) -> Learned:
     if order is None or order.created_time is None or change.now.filled_at is None:
         return learned
     seconds = (change.now.filled_at - order.created_time).total_seconds()
-    return with_samples(learned, class_of(change.after.request), [max(0.0, seconds)])
+    return with_samples(learned, class_of(request_told(change.after)), [max(0.0, seconds)])
 
 
 def with_samples(learned: Learned, order_class: OrderClass, seconds: Iterable[float]) -> Learned:

@@ -82,6 +82,7 @@ class VenueOrder:
     frame_differs: bool = False
     client_order_id: str | None = None
     product_id: str | None = None
+    order_type: str | None = None  # as REST told it, where nobody here knew it
     created_time: datetime | None = None
     terminal: str | None = None
     term_at: datetime | None = None

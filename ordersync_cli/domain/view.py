@@ -7,6 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from ordersync_cli.domain.matching import request_told
 from ordersync_cli.domain.orders import Origin
 from ordersync_cli.domain.trade import Standing, Trade
 
@@ -59,7 +60,7 @@ def view(trade: Trade, standing: Standing) -> TradeView:
 
 def columns(trade: Trade, standing: Standing) -> dict[str, Any]:
     """Tell the public columns that the join decides: when one of them moves, it is news."""
-    request, figures = trade.request, standing.figures
+    request, figures = request_told(trade), standing.figures
     average = figures.average_filled_price if figures is not None else None
     return {
         "bot_id": request.bot_id,

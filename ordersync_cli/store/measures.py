@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from ordersync_cli.domain.histogram import bucket_of
+from ordersync_cli.domain.matching import request_told
 from ordersync_cli.domain.orders import OrderStatus, OrderType, Origin
 from ordersync_cli.store.trade_news import latency_of, on_venue_clock
 
@@ -80,7 +81,7 @@ class Measures:
 
 def expected_at_once(trade: Trade) -> bool:
     """Tell whether a bot waits for this trade: a market order, or a bot's own row of a type nobody knows."""
-    kind = trade.request.order_type
+    kind = request_told(trade).order_type
     return kind is OrderType.MARKET or (kind is OrderType.OTHER and trade.origin in _BOTS_OWN)
 
 
@@ -107,7 +108,7 @@ def _latencies(change: Change, at: datetime, offset: ClockOffset | None) -> list
 
 def _row(measure: str, micros: int, error: int | None, change: Change, at: datetime) -> tuple[Any, ...]:
     trade = change.after
-    request = trade.request
+    request = request_told(trade)
     micros = max(0, micros)  # nothing took less than no time, whatever the clocks say
     return (
         measure,

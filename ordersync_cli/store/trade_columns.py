@@ -25,7 +25,7 @@ from ordersync_cli.store.values import Values, lenient_number, order_named, whol
 
 # What was asked for and how the row came here: written once.
 FACTS = (
-    "bot_id", "product_id", "side", "created_at", "client_order_id", "order_type", "time_in_force",
+    "bot_id", "product_id", "side", "created_at", "client_order_id", "time_in_force",
     "base_size", "quote_size", "limit_price", "stop_price", "stop_direction", "end_time",
     "post_only", "origin",
 )  # fmt: skip
@@ -34,7 +34,7 @@ _DECIMALS = (
     "filled_size", "average_filled_price", "filled_value", "total_fees", "sync_latency_seconds",
 )  # fmt: skip
 _PLAIN = (
-    "order_id", "status", "order_status", "venue_status", "number_of_fills", "fills_verified",
+    "order_type", "order_id", "status", "order_status", "venue_status", "number_of_fills", "fills_verified",
     "reason", "source",
 )  # fmt: skip
 _BOOKS = (
@@ -51,16 +51,17 @@ DERIVED = (
 KEPT = (*_EXACT, *(f"written_{name}" for name in _EXACT))
 
 LOADED = (
-    "id", *FACTS, *_BOOKS[:-2], "source", "submitted_at", "accepted_at", "updated_at",
+    "id", *FACTS, "order_type", *_BOOKS[:-2], "source", "submitted_at", "accepted_at", "updated_at",
     "confirmed_at", "sync_latency_seconds", "order_id", "order_status", "status", "filled_at",
     "size", "price", "size_usd",
 )  # fmt: skip
 VIEWED = (
-    "id", "bot_id", "product_id", "side", "order_type", "client_order_id", "created_at", *_PLAIN,
+    "id", "bot_id", "product_id", "side", "client_order_id", "created_at", *_PLAIN,
     *_TIMES, *_DECIMALS, *(f"{name}_exact" for name in _EXACT), *_EXACT,
 )  # fmt: skip
 
 _ENDED = {Status.COMPLETED.value: OrderStatus.FILLED, Status.FAILED.value: OrderStatus.FAILED}
+_BOTS_OWN = {None, Origin.FOREIGN.value, Origin.IMPORTED.value}
 _SPELLINGS = {Side.BUY: ("buy", "b", "bid"), Side.SELL: ("sell", "s", "ask")}
 _ENUMS = ("", "side.", "orderside.")  # str() of an Enum member, as some bots write it
 SIDES = {f"{enum}{word}": side for side, words in _SPELLINGS.items() for word in words for enum in _ENUMS}
@@ -78,7 +79,6 @@ def facts(trade: Trade, values: Values) -> tuple[Any, ...]:
         asked.side.value,
         values.time(trade.created_at),
         asked.client_order_id,
-        asked.order_type.value,
         None if asked.time_in_force is None else asked.time_in_force.value,
         values.decimal(asked.base_size),
         values.decimal(asked.quote_size),
@@ -229,7 +229,8 @@ def _request(row: Mapping[str, Any], values: Values, *, sideless: bool) -> Order
     return OrderRequest(
         product_id=row["product_id"],
         side=read_side(row["side"]) or Side.BUY,
-        order_type=OrderType(row["order_type"] or OrderType.OTHER),
+        # of a bot's own row nobody here knew the type: what stands there is what the venue told (decision record 0152)
+        order_type=OrderType.OTHER if row["origin"] in _BOTS_OWN else OrderType(row["order_type"]),
         time_in_force=None if row["time_in_force"] is None else TimeInForce(row["time_in_force"]),
         client_order_id=row["client_order_id"],
         base_size=values.number(row["base_size"]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -11,8 +12,12 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
+from ordersync_cli.domain.matching import request_told
+from ordersync_cli.domain.observations import Channel
 from ordersync_cli.domain.orders import Origin, Side, Source
+from ordersync_cli.domain.schedule import AT_ONCE, class_of
 from ordersync_cli.services.ports import TradeFilter
+from ordersync_cli.services.ports.history import Scope
 from tests.support.stores import plain_url
 from tests.support.trade_samples import add, fill, fills_seen, intent, recorder, seen
 from tests.support.virtual_clock import START
@@ -231,6 +236,55 @@ def test_a_bots_price_of_an_order_that_has_none_yet_stays(store, bot) -> None:
     assert lists(store)[2] == []
     with store.transaction() as sql:
         assert sql.rows("SELECT price, price_exact FROM trades") == [(101.5, None)]
+
+
+def at_once(store) -> list[bool]:
+    with store.read() as transaction:
+        window = Scope(since=START - timedelta(days=1), until=START + timedelta(days=1))
+        return [trade.at_once for trade in transaction.history.pending(window)]
+
+
+@pytest.mark.parametrize(("word", "waits"), [("LIMIT", False), ("STOP_LIMIT", False), ("MARKET", True)])
+def test_the_type_that_the_venue_tells_of_a_bots_order_counts(store, bot, word, waits) -> None:
+    bot.insert()
+    assert at_once(store) == [True], "nobody knows its type yet"
+
+    told = seen("b-1", "OPEN", order_type=word, client_order_id="theirs")
+    recorder(store).seen([replace(told, channel=Channel.WEBSOCKET)], source=Source.WEBSOCKET)
+    assert (only_view(store).order_type, at_once(store)) == ("OTHER", [True]), "a frame is no proof of it"
+
+    for _ in range(2):
+        recorded = recorder(store).seen([replace(told, as_of=START + timedelta(seconds=9))], source=Source.POLL)
+        assert (only_view(store).order_type, at_once(store)) == (word, [waits])
+    assert recorded.changes == ()
+    with store.read() as transaction:
+        trade = transaction.trades.load([1])[1]
+    assert request_told(trade).order_type == word
+    assert (class_of(request_told(trade)).distance == AT_ONCE) == waits
+
+
+@pytest.mark.parametrize("word", ["OTHER", "SHINY_NEW_TYPE", "", None])
+def test_a_type_that_says_nothing_leaves_a_bots_order_as_one_that_is_waited_for(store, bot, word) -> None:
+    bot.insert()
+    recorder(store).seen([seen("b-1", "OPEN", order_type=word, client_order_id="theirs")], source=Source.POLL)
+
+    assert (only_view(store).order_type, at_once(store)) == ("OTHER", [True])
+
+
+def test_the_type_that_was_told_before_a_bot_wrote_its_row_counts(store, bot) -> None:
+    told = seen("b-1", "OPEN", order_type="LIMIT", client_order_id="theirs")
+    recorder(store).seen([told], source=Source.POLL)
+    bot.insert()
+    recorder(store).seen([replace(told, as_of=START + timedelta(seconds=9))], source=Source.POLL)
+
+    assert (only_view(store).order_type, at_once(store)) == ("LIMIT", [False])
+
+
+def test_the_type_of_an_order_of_ours_is_what_was_asked_for(store) -> None:
+    add(store, intent())
+    recorder(store).seen([seen("o-1", "OPEN", order_type="LIMIT", quote_size=Decimal(25))], source=Source.POLL)
+
+    assert only_view(store).order_type == "MARKET"
 
 
 def reversed_in_full(store) -> None:

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from ordersync_cli.domain.matching import request_told
 from ordersync_cli.domain.schedule import Learned, class_of, dump_learned, load_learned, next_look, with_samples
 from ordersync_cli.domain.standing import derive
 from ordersync_cli.domain.trade import Trade
@@ -55,7 +56,7 @@ class Schedules:
         """Tell the seconds to the next look of this trade."""
         since = held.trade.submitted_at or held.trade.created_at
         age = max(0.0, (now - since).total_seconds())
-        return next_look(self.learned, class_of(held.trade.request), age, looks_done=held.looks, live=live)
+        return next_look(self.learned, class_of(request_told(held.trade)), age, looks_done=held.looks, live=live)
 
     def learn(self, trade: Trade) -> None:
         """Learn the time to fill of a completed trade, whoever saw it complete; venue's clock alone."""
@@ -64,7 +65,7 @@ class Schedules:
         if order is None or order.created_time is None or standing.filled_at is None:
             return
         seconds = max(0.0, (standing.filled_at - order.created_time).total_seconds())
-        self.learned = with_samples(self.learned, class_of(trade.request), [seconds])
+        self.learned = with_samples(self.learned, class_of(request_told(trade)), [seconds])
         self._learned_changed = True
 
     def save(self, notes: Notes, roster: Roster, now: datetime, mono: float) -> None:

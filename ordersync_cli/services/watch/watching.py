@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from ordersync_cli.domain.matching import request_told
 from ordersync_cli.domain.orders import OrderType, Status
 from ordersync_cli.domain.standing import derive
 from ordersync_cli.domain.trade import Standing, Trade
@@ -40,7 +41,7 @@ class Held:
     @property
     def market(self) -> bool:
         """Tell whether it is a market order, from which an end is expected at once."""
-        return self.trade.request.order_type is OrderType.MARKET
+        return request_told(self.trade).order_type is OrderType.MARKET
 
 
 @dataclass(slots=True)

@@ -60,6 +60,7 @@ def sights(draw: st.DrawFn, *, own_only: bool = False) -> OrderSeen:
         client_order_id=OURS,
         product_id=draw(st.sampled_from(["BTC-USD", "BTC-USDC", None])),
         side=draw(st.sampled_from([Side.BUY, None])),
+        order_type=draw(st.sampled_from(["LIMIT", "STOP_LIMIT", "OTHER", "SHINY_NEW_TYPE", None])),
         created_time=draw(st.sampled_from([s(0.2), None])),
         last_fill_time=draw(st.none() | moments),
         reason=draw(st.sampled_from([None, "", "Internal error", "expired"])),

@@ -23,13 +23,13 @@ from ordersync_cli.domain.fills import content
 from ordersync_cli.domain.lifecycle import observe
 from ordersync_cli.domain.merge import join
 from ordersync_cli.domain.observations import Channel, FillsSeen, Observation, OrderSeen
-from ordersync_cli.domain.orders import OrderStatus, Origin, Source, Status
+from ordersync_cli.domain.orders import OrderStatus, OrderType, Origin, Source, Status
 from ordersync_cli.domain.registers import fragment
 from ordersync_cli.domain.standing import ZERO_PROOF_AFTER, derive, is_zero
 from ordersync_cli.domain.trade import Trade, VenueOrder
 from ordersync_cli.domain.view import columns
 from ordersync_cli.domain.words import TERMINAL_WORDS, is_terminal, rank
-from tests.unit.domain.builders import ORDER, OURS, feed, intent, look, s
+from tests.unit.domain.builders import ORDER, OURS, feed, intent, limit, look, s
 from tests.unit.domain.observations_drawn import about_one_order, anything
 
 sequences = st.lists(anything(), max_size=8)
@@ -40,6 +40,11 @@ TRADES = {
     "placed": intent(),
     "sent_twice": intent(attempts=2, attempt_at=s(40), not_after=s(70)),
     "adopted": intent(origin=Origin.ADOPTED, orders=(VenueOrder(order_id=ORDER, accepted=True),)),
+    "a bot's own": intent(
+        limit(order_type=OrderType.OTHER, client_order_id=None),
+        origin=Origin.FOREIGN,
+        orders=(VenueOrder(order_id=ORDER, accepted=True),),
+    ),
 }
 
 
