@@ -15,7 +15,7 @@ from ordersync_cli.services.ports.messages import FeedChanged, FeedState, Inbox,
 from ordersync_cli.venue.addresses import feed_address
 from ordersync_cli.venue.backoff import Backoff
 from ordersync_cli.venue.feed_session import Ended, EndKind, FeedSession, FeedTimings
-from ordersync_cli.venue.feed_socket import ROOT_FAILURES, Door, end_of
+from ordersync_cli.venue.feed_socket import ROOT_FAILURES, Door, by_the_peer, end_of
 from ordersync_cli.venue.tokens import Signer
 
 JOIN_TIMEOUT = 2.0  # seconds that stop() waits; the thread dies with the process in any case
@@ -78,7 +78,7 @@ class UserFeed:
         with self._lock:
             connection, dialled = self._connection, self._dialled
         if connection is not None:
-            with contextlib.suppress(*ROOT_FAILURES):
+            with contextlib.suppress(*ROOT_FAILURES), by_the_peer():
                 connection.close()
         elif dialled is not None:
             with contextlib.suppress(OSError):
@@ -146,7 +146,7 @@ class UserFeed:
         finally:
             with self._lock:
                 self._connection = None
-            with contextlib.suppress(*ROOT_FAILURES):
+            with contextlib.suppress(*ROOT_FAILURES), by_the_peer():
                 connection.close()
 
     def _connected(self) -> ClientConnection:

@@ -12,7 +12,7 @@ from websockets.sync.client import ClientConnection
 from ordersync_cli.clock import Clock
 from ordersync_cli.services.ports.messages import FeedChanged, FeedState, Inbox, Message
 from ordersync_cli.venue.feed_reader import FeedReader, Read, Receipt
-from ordersync_cli.venue.feed_socket import ROOT_FAILURES, end_of
+from ordersync_cli.venue.feed_socket import ROOT_FAILURES, by_the_peer, end_of
 from ordersync_cli.venue.tokens import Signer
 
 WAITED = 0.002  # seconds: a receive that took longer found nothing waiting to be read
@@ -98,12 +98,15 @@ class FeedSession:
     def _subscribe(self, channel: str) -> None:
         """Subscribe with a token of its own; without product_ids `user` covers every product."""
         body = {"type": "subscribe", "channel": channel, "jwt": self._signer.feed().text}
-        self._connection.send(json.dumps(body))
+        with by_the_peer():
+            self._connection.send(json.dumps(body))
 
     def _turn(self) -> Ended | None:
         before = self._clock.monotonic()
         try:
-            raw = self._connection.recv(timeout=max(SHORTEST_WAIT, self._next_due() - before))
+            wait = max(SHORTEST_WAIT, self._next_due() - before)
+            with by_the_peer():
+                raw = self._connection.recv(timeout=wait)
         except TimeoutError:
             return self._silent()
         receipt = self._receipt(before)

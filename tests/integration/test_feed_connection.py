@@ -29,6 +29,7 @@ from ordersync_cli.services.ports.messages import (
     MessageUnreadable,
     SequenceGap,
     SnapshotEnded,
+    ThreadDied,
 )
 from ordersync_cli.services.watch.inbox import BoundedInbox
 from ordersync_cli.venue import key_source
@@ -36,7 +37,7 @@ from ordersync_cli.venue.feed import UserFeed
 from ordersync_cli.venue.feed_session import FeedTimings
 from ordersync_cli.venue.tokens import Signer
 from ordersync_cli.venue.venue_clock import VenueClock
-from tests.support.feed_server import FeedServer, Line, feed_server, order
+from tests.support.feed_server import FeedServer, Line, babbling, feed_server, order
 from tests.support.patience import in_time
 from tests.support.raw_http import free_port
 from tests.support.venue_kit import KEY_NAME, OpenInbox, settled, write_key
@@ -179,6 +180,64 @@ def test_T22_a_refused_handshake_is_tried_again(key: Path) -> None:
         assert server.handshakes == 4
         reasons = [m.reason for m in inbox.of(FeedChanged) if m.state is FeedState.DOWN]
         assert [("503" in reasons[0]), ("403" in reasons[1]), ("429" in reasons[2])] == [True] * 3
+
+
+NO_WEBSOCKET: dict[str, bytes | None] = {
+    "nothing, and the end": b"",
+    "a reset": None,
+    "half an HTTP head": b"HTTP/1.1 101 Switching Protocols\r\nUpgr",
+    "a bad header line": b"HTTP/1.1 101 Switching Protocols\r\nfoo\r\n\r\n",
+    "a bad byte in the head": b"HTTP/1.1 101 \xff\xfe\r\nUpgrade: \xff\r\n\r\n",
+    "a TLS alert": b"\x15\x03\x01\x00\x02\x02\x46",
+    "binary garbage": bytes(range(256)) * 8 + b"\n",
+    "an SMTP banner": b"220 ready\r\n",
+    "HTTP/1.0": b"HTTP/1.0 503 Service Unavailable\r\n\r\nno",
+    "a status that is no number": b"HTTP/1.1 abc Odd\r\n\r\n",
+    "an endless line": b"HTTP/1.1 200 " + b"x" * 100_000,
+    "too many headers": b"HTTP/1.1 101 Switching Protocols\r\n" + b"a: b\r\n" * 500 + b"\r\n",
+    "a length that is no number": b"HTTP/1.1 503 No\r\nContent-Length: x\r\n\r\n",
+    "chunks": b"HTTP/1.1 503 No\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "no upgrade": b"HTTP/1.1 101 Switching Protocols\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("answer", NO_WEBSOCKET)
+def test_T22_whatever_answers_the_handshake_is_a_refusal_and_tried_again(key: Path, answer: str) -> None:
+    with babbling(NO_WEBSOCKET[answer]) as port, following(f"ws://127.0.0.1:{port}", key) as (inbox, _):
+        inbox.wait_for(DOWN, count=3)
+        assert not inbox.of(ThreadDied)
+        assert all(m.reason and not m.fatal for m in inbox.of(FeedChanged) if m.state is FeedState.DOWN)
+
+
+FRAMES: dict[str, bytes] = {
+    "a text that is not UTF-8": b"\x81\x02\xc3\x28",
+    "a text cut within a character": b"\x81\x01\xc3",
+    "reserved bits": b"\xf1\x00",
+    "an unknown opcode": b"\x83\x00",
+    "a masked frame": b"\x81\x81\x00\x00\x00\x00a",
+    "a message that is too large": b"\x81\x7f" + (1 << 40).to_bytes(8, "big"),
+    "a length beyond all bounds": b"\x81\x7f" + b"\xff" * 8,
+    "a continuation of nothing": b"\x80\x01a",
+    "a long ping": b"\x89\x7e\x00\xff" + b"x" * 255,
+    "a close frame of one byte": b"\x88\x01a",
+    "a forbidden close code": b"\x88\x02\x03\xed",
+    "a close reason that is not UTF-8": b"\x88\x04\x03\xe8\xc3\x28",
+    "HTTP": b"HTTP/1.1 500 Internal Server Error\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("frame", FRAMES)
+def test_T22_whatever_is_sent_on_an_open_connection_ends_no_more_than_that(key: Path, frame: str) -> None:
+    def death(line: Line) -> None:
+        line.connection.socket.sendall(FRAMES[frame])
+        line.beat_until_closed()
+
+    with feed_server(dying_first(death)) as server, following(server.url, key) as (inbox, _):
+        inbox.wait_for(is_frame_of("on-2"))
+        assert not inbox.of(ThreadDied)
+        down: Any = inbox.wait_for(DOWN)
+        assert down.reason
+        assert not down.fatal
 
 
 def test_T22_a_venue_that_is_gone_for_a_while_is_found_again(key: Path) -> None:

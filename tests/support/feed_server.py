@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
 import ssl
+import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -134,3 +136,27 @@ def feed_server(
                 with suppress(Exception):
                     line.connection.close_socket()
     assert not told.problems, told.problems
+
+
+@contextmanager
+def babbling(answer: bytes | None) -> Iterator[int]:
+    """Serve on a loopback port what answers each handshake with these bytes and ends (None: by a reset)."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=_babble, args=(listener, answer), daemon=True)
+        thread.start()
+        yield listener.getsockname()[1]
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join(5)
+
+
+def _babble(listener: socket.socket, answer: bytes | None) -> None:
+    with suppress(OSError):
+        while True:
+            connection, _ = listener.accept()
+            with connection, suppress(OSError):
+                connection.settimeout(2)
+                connection.recv(65_536)
+                if answer is None:
+                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                else:
+                    connection.sendall(answer)
