@@ -2,11 +2,13 @@
 
 Commits never wait for whoever reads the lines: the loop only says that there is something new.
 A reader that is slow makes the lines late, not the commits, and costs no memory, because the
-events wait in `trade_events` and are read again when there is room (a page at a time).
+events wait in `trade_events` and are read again when there is room (a page at a time). A full
+disk is waited for in the same way, and said. Only a reader that is gone ends the watch.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import select
@@ -16,10 +18,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from ordersync_cli.cli.output import Output
 from ordersync_cli.clock import Clock
 from ordersync_cli.errors import StoreError
 from ordersync_cli.services.plain import plain
 from ordersync_cli.services.ports import Store, TradeEvent, TradeFilter
+from ordersync_cli.services.ports.messages import Message, StopAsked, ThreadDied
 from ordersync_cli.services.record import is_news, status_update
 from ordersync_cli.services.watch.board import Board
 from ordersync_cli.services.watch.event_tail import EventTail
@@ -30,17 +34,40 @@ WAKE_AT_LEAST = 1.0  # seconds
 LAST_WORDS = 2.0  # seconds that the end of the program waits for a slow reader
 
 
+READER_LEFT = frozenset({errno.EPIPE, errno.EBADF, errno.ECONNRESET})  # a pipe, a closed stdout, a socket
+TRY_EVERY = 1.0  # seconds between two tries at a file that takes nothing
+
+
 class FileLines:
-    """Writes to a file descriptor without Python's buffers, so that nothing waits in them at the end."""
+    """Writes to a file descriptor without Python's buffers, so that nothing waits in them at the end.
 
-    def __init__(self, fd: int) -> None:
+    What a failure left unwritten is kept, and the next `write` begins with it: no line is cut or doubled.
+    """
+
+    def __init__(self, fd: int, put: Callable[[int, memoryview], int] = os.write) -> None:
         self._fd = fd
+        self._put = put
+        self._left = b""
 
-    def write(self, data: bytes) -> None:
-        """Write all of it, as slowly as the reader reads; BrokenPipeError when it is gone."""
-        left = memoryview(data)
-        while left:
-            left = left[os.write(self._fd, left) :]
+    def write(self, data: bytes = b"") -> None:
+        """Write all of it, as slowly as the reader reads. Raises OSError; BrokenPipeError when the reader is gone."""
+        self._left += data
+        while self._left:
+            try:
+                written = self._put(self._fd, memoryview(self._left))
+            except BlockingIOError:  # whoever shares the pipe made it non-blocking; its reader is only slow
+                self._wait_for_room()
+            except OSError as error:
+                if error.errno in READER_LEFT:
+                    raise BrokenPipeError from error
+                raise
+            else:
+                self._left = self._left[written:]
+
+    def _wait_for_room(self) -> None:
+        poller = select.poll()
+        poller.register(self._fd, select.POLLOUT)
+        poller.poll()
 
     def gone(self) -> bool:
         """Tell whether the reader closed its end."""
@@ -60,19 +87,19 @@ class LinesThread:
         clock: Clock,
         out: FileLines,
         *,
-        simulated: bool,
+        output: Output,
         only: frozenset[int] | None,
-        reader_left: Callable[[], None],
+        tell: Callable[[Message], None],
     ) -> None:
         self._store = store
         self._clock = clock
         self._out = out
-        self._simulated = simulated
+        self._output = output
         self._only = only
-        self._reader_left = reader_left
+        self._tell = tell
         self._said: deque[Mapping[str, Any]] = deque(maxlen=SAID_AT_MOST)
         self._news = threading.Event()
-        self._ending = False
+        self._ending = threading.Event()
         self._tail = EventTail()
         self._thread: threading.Thread | None = None
 
@@ -84,7 +111,7 @@ class LinesThread:
 
     def finish(self) -> None:
         """Print what is left, unless the reader is too slow for that."""
-        self._ending = True
+        self._ending.set()
         self._news.set()
         if self._thread is not None:
             self._thread.join(timeout=LAST_WORDS)
@@ -115,26 +142,64 @@ class LinesThread:
 
     def _work(self, first: bytes) -> None:
         try:
-            self._out.write(first)
+            self._print(first)
             while True:
                 self._news.wait(WAKE_AT_LEAST)
-                ending = self._ending
+                ending = self._ending.is_set()
                 self._news.clear()
                 self._print_news()
                 if ending:
                     return
                 if self._out.gone():
                     raise BrokenPipeError
+        except BrokenPipeError:
+            self._tell(StopAsked(exit_code=0))
         except OSError:
-            self._reader_left()
+            return  # only at the end: what is lost is said, and in the exit code
+        except Exception as bug:  # noqa: BLE001 (a silently dead thread is the fault this project replaces)
+            self._output.problem = f"the lines ended by a bug ({type(bug).__name__}: {bug})"  # the loop may be over
+            self._tell(ThreadDied(name="lines", error=bug))
+
+    def _print(self, data: bytes) -> None:
+        """Write it, trying again while the file takes nothing; raises OSError at the end, when it is lost."""
+        try:
+            self._out.write(data)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            self._complain(error)
+            self._try_again()
+
+    def _try_again(self) -> None:
+        while True:
+            last = self._ending.wait(TRY_EVERY)
+            try:
+                self._out.write()
+            except BrokenPipeError:
+                raise
+            except OSError as error:
+                self._complain(error)
+                if last:
+                    raise
+            else:
+                self._output.problem = None
+                self._output.say("stdout takes lines again; those that waited are printed now.")
+                return
+
+    def _complain(self, error: OSError) -> None:
+        """Say what keeps the lines back, once for each reason; still there at the end, it is the exit code too."""
+        problem = f"stdout cannot be written: {error.strerror}"
+        if problem != self._output.problem:
+            self._output.problem = problem
+            self._output.say(f"{problem}. The orders are followed all the same; the lines wait and are tried again.")
 
     def _print_news(self) -> None:
         while self._said:
-            self._out.write(self._line(self._said.popleft()))
+            self._print(self._line(self._said.popleft()))
         while page := self._page():
             lines = [self._line(status_update(e)) for e in page if self._wanted(e)]
             if lines:
-                self._out.write(b"".join(lines))
+                self._print(b"".join(lines))
 
     def _page(self) -> list[TradeEvent]:
         try:
@@ -147,5 +212,5 @@ class LinesThread:
         return is_news(event) and (self._only is None or event.trade_id in self._only)
 
     def _line(self, document: Mapping[str, Any]) -> bytes:
-        text = json.dumps(plain({**document, "simulated": self._simulated}), ensure_ascii=False)
+        text = json.dumps(plain({**document, "simulated": self._output.simulated}), ensure_ascii=False)
         return text.encode() + b"\n"

@@ -22,6 +22,7 @@ from ordersync_cli.services.ports.messages import StopAsked
 if TYPE_CHECKING:
     from ordersync_cli.cli.lines import LinesThread
     from ordersync_cli.services.ports import Store
+    from ordersync_cli.services.ports.messages import Message
     from ordersync_cli.services.watch.inbox import BoundedInbox
     from ordersync_cli.services.watch.watch_state import Audience, WatchPlan
 
@@ -144,7 +145,7 @@ def _audience(run: Invocation, plan: WatchPlan, inbox: BoundedInbox) -> tuple[Au
             reader_left=reader_left,
         )
         return dashboard, dashboard
-    lines = _lines(run, plan.only, reader_left)
+    lines = _lines(run, plan.only, inbox.put)
     return lines, lines
 
 
@@ -153,16 +154,16 @@ def has_screen(run: Invocation) -> bool:
     return not run.output.as_json and is_terminal(sys.stdout) and os.environ.get("TERM", "dumb") != "dumb"
 
 
-def _lines(run: Invocation, only: frozenset[int] | None, reader_left: Callable[[], None]) -> LinesThread:
+def _lines(run: Invocation, only: frozenset[int] | None, tell: Callable[[Message], None]) -> LinesThread:
     from ordersync_cli.cli.lines import FileLines, LinesThread
 
     return LinesThread(
         run.wiring.store,
         run.wiring.clock,
         FileLines(_lines_to()),
-        simulated=run.output.simulated,
+        output=run.output,
         only=only,
-        reader_left=reader_left,
+        tell=tell,
     )
 
 
@@ -178,7 +179,7 @@ def _once(run: Invocation, only: frozenset[int] | None) -> int:
     wiring = run.wiring
     run.go_on()
     look_once(wiring.store, wiring.venue, wiring.recorder, wiring.clock, only)
-    snapshot = _lines(run, only, lambda: None).snapshot()
+    snapshot = _lines(run, only, lambda _: None).snapshot()
     if run.output.as_json or not is_terminal(sys.stdout):
         run.output.line(snapshot)
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -167,6 +168,45 @@ def test_a_slow_reader_never_blocks_the_commits_and_loses_nothing(books: Books, 
         process.stdout.close()
 
 
+def test_a_slow_reader_of_a_pipe_that_does_not_block_loses_nothing_either(books: Books, env: dict[str, str]) -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+    process = subprocess.Popen([*COMMAND, "watch", "--json"], env=env, stdout=writing, stderr=subprocess.PIPE)
+    os.close(writing)
+    try:
+        order_ids = books.place(20)
+        within(10, lambda: any(w.feed_state == "live" for w in _watchers(books)), "a live feed")
+        for order_id in order_ids:
+            books.fill(order_id)
+        within(15, lambda: books.done(*order_ids), "every commit")
+        assert process.poll() is None
+        lines = _read_all(process, reading)
+        completed = {x["order_id"] for x in lines if x["type"] == "trade_status_update" and x["status"] == "completed"}
+        assert completed == set(order_ids)
+    finally:
+        process.terminate()
+        _, said = process.communicate(timeout=10)
+        os.close(reading)
+    assert (process.returncode, said) == (143, b"")
+
+
+def test_a_full_disk_is_said_and_the_orders_are_followed_all_the_same(books: Books, env: dict[str, str]) -> None:
+    (order_id,) = books.place()
+    with Path("/dev/full").open("wb") as full:
+        process = subprocess.Popen(
+            [*COMMAND, "watch", "--json", "--until-idle", "--for", "25s"], env=env, stdout=full, stderr=subprocess.PIPE
+        )
+    within(10, lambda: any(w.feed_state == "live" for w in _watchers(books)), "a live feed")
+    sleep(1.5)  # long enough for a second try at the disk
+    books.fill(order_id)
+    _, said = process.communicate(timeout=30)
+    assert books.done(order_id)
+    assert process.returncode == 1, "lines were lost"
+    assert said.count(b"No space left on device. The orders are followed all the same") == 1
+    assert b"Traceback" not in said
+
+
 def _is_ours(event: object) -> bool:
     return getattr(event, "source", "") in {"websocket", "poll"}
 
@@ -176,14 +216,16 @@ def _watchers(books: Books):  # type: ignore[no-untyped-def]
         return transaction.watchers.list()
 
 
-def _read_all(process: subprocess.Popen[bytes]) -> list[dict[str, object]]:
+def _read_all(process: subprocess.Popen[bytes], end: int | None = None) -> list[dict[str, object]]:
     """Read until nothing comes for a while."""
-    assert process.stdout is not None
-    os.set_blocking(process.stdout.fileno(), False)
+    if end is None:
+        assert process.stdout is not None
+        end = process.stdout.fileno()
+    os.set_blocking(end, False)
     data, quiet = b"", monotonic()
     while monotonic() - quiet < 2.0:
         try:
-            part = os.read(process.stdout.fileno(), 1 << 20)
+            part = os.read(end, 1 << 20)
         except BlockingIOError:
             part = b""
         if part:
