@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -18,6 +20,7 @@ DISAGREEMENT = 1.0  # seconds: two servers of one venue may differ by less witho
 SUSPECT_JUMP = 2.0  # seconds: this machine slept, or somebody set its clock
 LARGEST_ERROR = 1.0  # seconds: tokens are signed for 30 s, so a whole second must never be in doubt
 DATE_SLACK = timedelta(seconds=1)
+ERRORS_KEPT = 100  # more than is learned while one request is under way
 
 
 class VenueClock:
@@ -37,6 +40,7 @@ class VenueClock:
         self._high = 0.0
         self._noted_mono = self._base_mono
         self._noted_at = self._base
+        self._errors: deque[tuple[float, float]] = deque(maxlen=ERRORS_KEPT)  # until when each was in force
 
     def now(self) -> datetime:
         """Tell the venue's clock; this machine's until the venue was heard."""
@@ -77,6 +81,7 @@ class VenueClock:
         low = (told.earliest - self._base).total_seconds() - (after - self._base_mono)
         high = (told.latest - self._base).total_seconds() - (before - self._base_mono)
         with self._lock:
+            self._keep_error()
             self._merge(low, high, after)
             self._noted_mono = after
             self._noted_at = self._clock.now() - timedelta(seconds=self._clock.monotonic() - after)
@@ -98,17 +103,35 @@ class VenueClock:
     def forget(self) -> None:
         """Doubt everything heard so far: the venue refused a token, maybe for its times."""
         with self._lock:
+            self._keep_error()
             self._low = None
+
+    def _keep_error(self) -> None:
+        if self._low is not None:
+            mono = self._clock.monotonic()
+            self._errors.append((mono, self._error(mono)))
 
     def rest_stamp(self, started: datetime, told: Told | None, elapsed: float) -> Stamp:
         """Date an answer by the start of its request, held to the answer's Date header ±1 s.
 
-        The Date is of the answer's end, so a slow answer may have begun that much earlier.
+        The Date is of the answer's end, so a slow answer may have begun that much earlier. Where
+        the start was off by no more than the error it was estimated with, holding it is no alert.
         """
         if told is None:
             return Stamp(started)
         earliest = told.earliest - DATE_SLACK - timedelta(seconds=elapsed)
-        return bounded(started, earliest, told.earliest + DATE_SLACK)
+        stamp = bounded(started, earliest, told.earliest + DATE_SLACK)
+        known = abs(stamp.as_of - started) <= timedelta(seconds=self._largest_error_of(elapsed))
+        return replace(stamp, clamped=stamp.clamped and not known)
+
+    def _largest_error_of(self, elapsed: float) -> float:
+        """Bound the error of what was told so long ago: another thread may have learned since."""
+        mono = self._clock.monotonic()
+        with self._lock:
+            errors = [error for at, error in self._errors if at >= mono - elapsed]
+            if self._low is not None:
+                errors.append(self._error(mono))
+            return max(errors, default=0.0)
 
 
 FRAME_SLACK = timedelta(seconds=5)

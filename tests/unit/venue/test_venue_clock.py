@@ -114,6 +114,40 @@ def test_T46_a_rest_answer_is_dated_within_a_second_of_its_date(ahead: float, he
     assert stamp.clamped is (ahead != held)
 
 
+def measured_late(late: float, start: float) -> tuple[VenueClock, VirtualClock]:
+    """Measure a clock equal to ours by a first request that took that long on its way out and none back."""
+    clock = VirtualClock(AT + timedelta(seconds=start))
+    venue = VenueClock(clock)
+    before = clock.monotonic()
+    clock.advance(late)
+    venue.note(Told(clock.now(), clock.now()), before, clock.monotonic())
+    return venue, clock
+
+
+@given(st.floats(0.0, 1.9), st.floats(0.0, 1.0), st.floats(0.001, 3.0), st.booleans())
+def test_no_answer_is_alerted_for_what_the_measuring_left_open(
+    late: float, start: float, trip: float, heard_meanwhile: bool
+) -> None:
+    venue, clock = measured_late(late, start)
+    started, before = venue.now(), clock.monotonic()
+    if heard_meanwhile:  # another thread's answer, more exact
+        venue.note(Told(clock.now(), clock.now()), before, before)
+    clock.advance(trip)
+    date = clock.now().replace(microsecond=0)
+    stamp = venue.rest_stamp(started, Told(date, date + timedelta(seconds=1)), clock.monotonic() - before)
+    assert not stamp.clamped
+    assert stamp.as_of <= date + timedelta(seconds=1), "the clamp itself stays"
+
+
+def test_what_is_beyond_the_error_of_the_measuring_is_alerted() -> None:
+    venue, clock = measured_late(0.6, 0.0)
+    started = venue.now() + timedelta(seconds=1.1)
+    date = clock.now().replace(microsecond=0)
+    stamp = venue.rest_stamp(started, Told(date, date + timedelta(seconds=1)), 0.0)
+    assert stamp.clamped
+    assert stamp.as_of == date + timedelta(seconds=1)
+
+
 def test_T46_a_slow_answer_is_dated_by_its_start_without_alarm() -> None:
     venue = VenueClock(VirtualClock())
     stamp = venue.rest_stamp(AT - timedelta(seconds=4), Told(AT, AT), 4.2)
