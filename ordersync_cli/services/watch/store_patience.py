@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 
 from ordersync_cli.errors import StoreError
 from ordersync_cli.services.watch.watch_state import WatchState
+
+_log = logging.getLogger(__name__)
 
 STORE_RETRY = 0.5  # seconds after the store refused
 STORE_PATIENCE = 60.0  # seconds of a store that takes nothing, then exit 9
@@ -15,21 +18,35 @@ STORE_PATIENCE = 60.0  # seconds of a store that takes nothing, then exit 9
 class StorePatience:
     """What arrived is kept meanwhile, and frames wait in the inbox."""
 
+    over: bool = field(default=False, init=False)
     _retry: float = field(default=float("-inf"), init=False)
     _failing: float | None = field(default=None, init=False)
 
     def served(self, state: WatchState) -> None:
         """Note that the store did what it was asked."""
+        if self._failing is not None:
+            lasted = state.clock.monotonic() - self._failing
+            _log.error("The store takes everything again, after %.0f s; what waited is committed.", lasted)
         self._failing = None
         state.store_problem = ""
 
-    def refused(self, state: WatchState, problem: StoreError) -> None:
-        """Note a refusal; raises it once the patience is over."""
+    def refused(self, state: WatchState, problem: StoreError, since: float) -> None:
+        """Note a refusal of what was begun at that time; raises it once the patience is over.
+
+        A store that is locked refuses only after some seconds, and those count too.
+        """
         mono = state.clock.monotonic()
         state.store_problem = problem.message
         if self._failing is None:
-            self._failing = mono
+            self._failing = since
+            left = max(0.0, STORE_PATIENCE - (mono - since))
+            _log.error(
+                "The store takes nothing: %s What arrived is kept; trying again, and stopping (exit 9) after %.0f s.",
+                problem.message,
+                left,
+            )
         if mono - self._failing >= STORE_PATIENCE:
+            self.over = True
             raise problem
         self._retry = mono + STORE_RETRY
 

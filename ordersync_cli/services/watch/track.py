@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 from ordersync_cli.errors import LeaseLost, OrdersyncError, StoreError
 from ordersync_cli.services.alerts.alert import Alerts
 from ordersync_cli.services.ports.messages import Inbox
@@ -9,6 +11,7 @@ from ordersync_cli.services.watch.boarding import board_of
 from ordersync_cli.services.watch.effects import apply, judge_stream, replan
 from ordersync_cli.services.watch.event_tail import EventTail
 from ordersync_cli.services.watch.hearing import ask_for_all, hear
+from ordersync_cli.services.watch.inbox import BATCH
 from ordersync_cli.services.watch.refresh import AT_LEAST_EVERY, AT_MOST_EVERY, refresh
 from ordersync_cli.services.watch.store_patience import StorePatience
 from ordersync_cli.services.watch.turns import ask_what_is_due, over, until_due
@@ -33,6 +36,7 @@ class Tracker:
         self._tail = EventTail()
         self._shown = float("-inf")
         self._patience = StorePatience()
+        self._heard_all = state.clock.monotonic()  # when nothing was left in the inbox
         self._role_is_new = False  # taken or lost, and not acted on to its end yet
 
     # ------------------------------------------------------------------ life
@@ -52,9 +56,13 @@ class Tracker:
 
     def step(self) -> int | None:
         """Wait for messages or the next due time, and do what is due; the exit code when it is over."""
-        for message in self._inbox.receive(self.wait()):
-            hear(self.state, message)
+        taken = self._inbox.receive(self.wait())
         state = self.state
+        began = state.clock.monotonic()
+        if len(taken) < BATCH:
+            self._heard_all = began
+        for message in taken:
+            hear(state, message)
         if state.bug is not None:
             raise state.bug
         try:
@@ -62,7 +70,7 @@ class Tracker:
                 self._work()
                 self._patience.served(state)
         except StoreError as problem:
-            self._patience.refused(state, problem)
+            self._patience.refused(state, problem, began)
             self._upkeep.next_due = float("-inf")  # what could not be written is due again
         self._show()
         if state.failure is not None:
@@ -72,19 +80,11 @@ class Tracker:
     def close(self) -> None:
         """Stop the crew, write what is left, and give up the role; safe to call twice.
 
-        A bug in one chore is raised when the others are done: nobody waits for a lease that is held by nobody.
+        With a store that was given up nothing more is tried: each try would wait for the lock once more.
         """
         state = self.state
-        bugs: list[Exception] = []
-        for chore in (state.crew.stand_by, self._last_words, state.seat.leave, self._leave):
-            try:
-                chore()
-            except OrdersyncError:
-                continue  # the store is away: the lease and the row run out by themselves
-            except Exception as bug:  # noqa: BLE001 - raised below
-                bugs.append(bug)
-        if bugs:
-            raise bugs[0]
+        with_store = () if self._patience.over else (self._last_words, state.seat.leave, self._leave)
+        _do_all((state.crew.stand_by, *with_store))
 
     # ------------------------------------------------------------------ one step
 
@@ -132,8 +132,9 @@ class Tracker:
 
     def _judge(self, mono: float) -> None:
         state = self.state
-        judge_stream(state, mono)
-        changed = state.health.judge(state.clock.now(), mono)
+        # What came while the store held up the loop waits in the inbox: that is not the venue's silence.
+        judge_stream(state, self._heard_all)
+        changed = state.health.judge(state.clock.now(), self._heard_all)
         if changed is not None:
             state.say_feed(changed)
             self._upkeep.next_due = mono
@@ -167,3 +168,17 @@ class Tracker:
         if state.audience.wants_board and mono - self._shown >= SHOW_EVERY:
             self._shown = mono
             state.audience.show(board_of(state))
+
+
+def _do_all(chores: Iterable[Callable[[], None]]) -> None:
+    """Do one after the other. A bug in one is raised when all are done: nobody waits for a lease held by nobody."""
+    bugs: list[Exception] = []
+    for chore in chores:
+        try:
+            chore()
+        except OrdersyncError:
+            continue  # the store is away: the lease and the row run out by themselves
+        except Exception as bug:  # noqa: BLE001 - raised below
+            bugs.append(bug)
+    if bugs:
+        raise bugs[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,26 +28,45 @@ def world(tmp_path: Path) -> Iterator[WatchWorld]:
 
 
 class AwayStore:
-    """A store whose writes fail while ``away``."""
+    """A store whose writes fail while ``away``, each after a ``wait`` (as on a lock)."""
 
     def __init__(self, store: Any) -> None:
         self._store = store
         self.away = False
+        self.wait: Callable[[], None] = lambda: None
+        self.leases = AwayLeases(self, store.leases)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
     @contextmanager
     def write(self) -> Iterator[Any]:
-        if self.away:
-            raise StoreError("The store is locked.")
+        self.locked()
         with self._store.write() as transaction:
             yield transaction
+
+    def locked(self) -> None:
+        self.wait()
+        if self.away:
+            raise StoreError("The store is locked.")
+
+
+class AwayLeases:
+    """The leases of a store that may be away."""
+
+    def __init__(self, store: AwayStore, leases: Any) -> None:
+        self._store = store
+        self._leases = leases
+
+    def __getattr__(self, name: str) -> Any:
+        self._store.locked()
+        return getattr(self._leases, name)
 
 
 def away_store(one: One) -> AwayStore:
     store = AwayStore(one.state.store)
     one.state.store = one.state.intake.store = store  # type: ignore[assignment]
+    one.state.seat.leases = store.leases  # type: ignore[assignment]
     return store
 
 
@@ -78,6 +97,57 @@ def test_T36_a_store_that_stays_away_ends_the_watch_with_9(world: WatchWorld) ->
         world.run(STORE_PATIENCE + 5.0)
     assert refused.value.exit_code == 9
     one.alive = False
+
+
+def test_T36_a_store_that_is_locked_for_good_ends_the_watch_close_to_the_patience(
+    world: WatchWorld, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each try waits 10 s for the lock, and so did each of the last words."""
+    one = world.watcher()
+    world.run(0.5)
+    store = away_store(one)
+    store.away, store.wait = True, lambda: world.timeline.advance_to(world.clock.monotonic() + 10.0)
+    began = world.clock.monotonic()
+    one.tracker.step()
+    while not caplog.records:
+        one.tracker.step()
+    assert "The store is locked." in caplog.text
+    assert world.clock.monotonic() - began < 12.0
+    with pytest.raises(StoreError):
+        one.tracker.run()
+    one.alive = False
+    assert world.clock.monotonic() - began < STORE_PATIENCE + 15.0
+    assert len(caplog.records) == 1, "said once"
+
+
+def test_T36_that_the_store_is_back_is_said_too(world: WatchWorld, caplog: pytest.LogCaptureFixture) -> None:
+    one = world.watcher()
+    world.run(0.5)
+    store = away_store(one)
+    for away in (True, False, True, False):
+        store.away = away
+        world.run(3.0)
+    assert [("locked" in r.getMessage(), "everything again" in r.getMessage()) for r in caplog.records] == [
+        (True, False),
+        (False, True),
+    ] * 2
+
+
+def test_T22_heartbeats_that_waited_for_the_store_were_heard(world: WatchWorld) -> None:
+    one = world.watcher()
+    world.run(0.5)
+    one.feed.connect()
+    world.run(2.0)
+    store = away_store(one)
+    store.wait = lambda: world.timeline.advance_to(world.clock.monotonic() + 4.6)
+    one.tracker.step()
+    for _ in range(5):
+        one.tracker.step()
+    store.wait = lambda: None
+    world.run(2.0)
+    states = [d["state"] for d in one.audience.said if d["type"] == "feed"]
+    assert "stale" not in states
+    assert states[-1] == "live"
 
 
 @pytest.mark.parametrize("failures", [1, 3])
