@@ -129,7 +129,7 @@ class UserFeed:
             else:
                 self._signer.clock.forget()  # or was it the times in the token?
                 return True
-        again = f"The key is refused; it is tried again in {self._timings.refused_wait:.0f} s."
+        again = f"The key is refused; it is tried again within {self._timings.refused_wait:.0f} s."
         self._say(inbox, FeedState.DOWN, f"{reason}. {again}", fatal=True)
         return False
 

@@ -42,6 +42,8 @@ class FeedHealth:
     _stuck_since: float = field(default=0.0, init=False)
     _tried_mono: float = field(default=0.0, init=False)
     _asked_to: bool = field(default=False, init=False)
+    _early_mono: float | None = field(default=None, init=False)
+    _tried_early: bool = field(default=False, init=False)
     _short_lives: deque[float] = field(default_factory=lambda: deque(maxlen=FLAPS), init=False)
 
     def __post_init__(self) -> None:
@@ -61,6 +63,7 @@ class FeedHealth:
         was_live = self._claimed in {FeedState.LIVE, FeedState.STALE}
         if said.state is FeedState.LIVE and self._claimed is not FeedState.LIVE:
             self._heard_mono = mono
+            self._tried_early = False
             if not was_live:
                 self.connects += 1
                 self._live_mono = mono
@@ -74,6 +77,13 @@ class FeedHealth:
             self.live_since = None
         self._claimed, self._claimed_reason = said.state, said.reason
         self.fatal = said.fatal
+        self._early_mono = None
+
+    def key_is_good(self, mono: float, pause: float) -> None:
+        """Note that REST takes the key that the feed was refused with: worth one try before its long wait is over."""
+        if self.fatal and not self._tried_early:
+            self._tried_early = True
+            self._early_mono = mono + pause
 
     def claim_polling(self, reason: str) -> None:
         """Say that no feed is wanted here: REST alone."""
@@ -98,7 +108,10 @@ class FeedHealth:
         self._missed = what
 
     def wants_reconnect(self, mono: float) -> bool:
-        """Tell (once a turn) that only a new connection can help a dead user channel."""
+        """Tell (once a turn) that only a new connection can help a dead user channel, or that one is worth a try."""
+        if self._early_mono is not None and mono >= self._early_mono:
+            self._early_mono = None
+            return True
         if not self._missed or self._claimed is not FeedState.LIVE:
             return False
         pause = STUCK if mono - self._stuck_since < STUCK_LONG else STUCK_LATER

@@ -24,6 +24,8 @@ from ordersync_cli.services.watch.board import PassLine
 from ordersync_cli.services.watch.poll import Ask
 from ordersync_cli.services.watch.watch_state import WatchState
 
+FEED_AGAIN = (2.0, 5.0)  # seconds after REST took the key that the feed refused; a venue errs for a moment
+
 
 def hear(state: WatchState, message: Message) -> None:
     """Take one message."""
@@ -106,6 +108,8 @@ def _look(state: WatchState, message: LookDone) -> None:
     mono = state.clock.monotonic()
     ask = _take_ask(state, message)
     _reached(state, message.failure, mono, began=message.started_mono)
+    if message.purpose == "key" and message.failure is None:
+        state.health.key_is_good(mono, state.chance.uniform(*FEED_AGAIN))
     state.agenda.answered(ask, mono, missing=message.missing, failed=message.failure is not None)
     state.intake.add_looks((*message.orders, *message.fills), mono)
     for seen in message.orders:

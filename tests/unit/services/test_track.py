@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ordersync_cli.services.ports import Lane
-from ordersync_cli.services.ports.messages import SequenceGap, StopAsked
+from ordersync_cli.services.ports.messages import FeedChanged, FeedState, SequenceGap, StopAsked
 from ordersync_cli.services.watch.watch_state import LAST_FRAME
 from ordersync_cli.venue.feed_reader import FeedReader, Receipt
 from tests.support.watch_world import WatchWorld, watch_world
@@ -543,3 +543,36 @@ def test_the_past_teaches_when_to_look(world: WatchWorld) -> None:
     with world.store.read() as transaction:
         assert "BTC-USD/MARKET/at_once" in (transaction.notes.get("learned_schedule") or "")
     assert one.state.schedules.learned.samples
+
+
+def test_T38_a_feed_whose_key_rest_takes_is_tried_once_more_soon_and_not_again_and_again(world: WatchWorld) -> None:
+    one = world.watcher()
+    world.run(0.5)
+
+    def refuse() -> None:
+        one.inbox.put(FeedChanged(state=FeedState.CONNECTING, reason="connecting", at=world.clock.now()))
+        one.inbox.put(FeedChanged(state=FeedState.DOWN, reason="refused", at=world.clock.now(), fatal=True))
+
+    refuse()
+    world.run(1.5)
+    assert one.crew.reconnects == 0, "not at once: what made the venue refuse it lasts a moment"
+    world.run(5.0)
+    assert one.crew.reconnects == 1
+    refuse()
+    world.run(30.0)
+    assert one.crew.reconnects == 1
+    one.feed.connect()
+    world.run(1.0)
+    refuse()
+    world.run(7.0)
+    assert one.crew.reconnects == 2
+
+
+def test_T38_a_feed_that_tries_by_itself_meanwhile_is_left_alone(world: WatchWorld) -> None:
+    one = world.watcher()
+    world.run(0.5)
+    one.inbox.put(FeedChanged(state=FeedState.DOWN, reason="refused", at=world.clock.now(), fatal=True))
+    world.run(1.0)
+    one.feed.connect()
+    world.run(10.0)
+    assert one.crew.reconnects == 0
