@@ -68,7 +68,9 @@ def place(
         timedelta,
         typer.Option("--wait", parser=read_duration, metavar="SECONDS", help="How long to check after placing."),
     ] = timedelta(seconds=5),
-    no_wait: Annotated[bool, typer.Option("--no-wait", help="Do not check after placing.")] = False,
+    no_wait: Annotated[
+        bool, typer.Option("--no-wait", help="Do not check after placing (once, with an id of yours).")
+    ] = False,
     follow: Annotated[bool, typer.Option("--follow", help="Check until the order has ended.")] = False,
     follow_for: Annotated[
         timedelta,

@@ -27,7 +27,7 @@ _KINDS = {8: "unknown", 10: "breaks"}
 def sync(
     run: Invocation,
     order_id: Annotated[
-        str, typer.Argument(metavar="ORDER_ID", help="The venue's id, our client order id, or the trade id.")
+        str, typer.Argument(metavar="ORDER_ID", help="The venue's id, our client order id, or the trade id (trade:7).")
     ],
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would change; write nothing.")] = False,

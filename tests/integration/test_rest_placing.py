@@ -24,6 +24,7 @@ from ordersync_cli.services.ports import Lane
 from ordersync_cli.venue.rest import RestVenue, Tuning
 from ordersync_cli.venue.retries import Retries
 from ordersync_cli.venue.transport import Timeouts
+from tests.support.patience import within
 from tests.support.raw_http import CLOSE, CUT, HANG, Answer, Got, free_port, raw_server, reply, time_answer
 from tests.support.venue_kit import FreeBudget, settled, venue_at, write_key
 from tests.support.virtual_clock import VirtualClock
@@ -126,6 +127,7 @@ def test_a_kept_connection_that_the_venue_closed_is_not_used_for_an_order(key: P
         venue_at(server.url, key) as venue,
     ):
         venue.order("o-1", Lane.SYNC)
+        within(5.0, lambda: server.closed == 1, "the end of the connection")
         assert place(venue).kind is AnswerKind.ACCEPTED
         assert len(server.of("POST", "/orders")) == 1
 

@@ -69,6 +69,7 @@ class RawServer:
     tells_time: bool = True
     got: list[Got] = field(default_factory=list)
     open: set[int] = field(default_factory=set)  # the connections that their other end has not closed
+    closed: int = 0  # connections that this end has closed
     port: int = 0
     scheme: str = "http"
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -161,6 +162,7 @@ def raw_server(
             pass
         finally:
             raw.close()
+            server.closed += 1
 
     def accept() -> None:
         while True:
