@@ -39,11 +39,11 @@ class StorePatience:
         state.store_problem = problem.message
         if self._failing is None:
             self._failing = since
-            left = max(0.0, STORE_PATIENCE - (mono - since))
             _log.error(
-                "The store takes nothing: %s What arrived is kept; trying again, and stopping (exit 9) after %.0f s.",
+                "The store takes nothing: %s What arrived is kept; trying again, and stopping (exit 9) once that "
+                "has lasted %.0f s.",
                 problem.message,
-                left,
+                STORE_PATIENCE,
             )
         if mono - self._failing >= STORE_PATIENCE:
             self.over = True
