@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from ordersync_cli.errors import LeaseLost
@@ -25,6 +26,7 @@ FIRST_LIGHT = 0.5  # seconds after the start: recovery is part of it
 FIRST_DEEP = 5.0
 # The poll beside them looks at what is pending far more often: what they may wait for is left to it and to `place`.
 LANES = {LIGHT: Lane.PASS, DEEP: Lane.PASS}
+LOOKED_AT = timedelta(seconds=20)  # what the poll has confirmed is written at most every 10 s
 
 
 def make_tracker(wiring: Wiring, plan: WatchPlan, audience: Audience, inbox: BoundedInbox) -> Tracker:
@@ -85,6 +87,7 @@ def _pass(wiring: Wiring, mode: str) -> Callable[[Callable[[], bool]], Mapping[s
         beating=True,
         audit_sample=wiring.settings.audit_sample,
         lanes=LANES,
+        confirmed_within=LOOKED_AT,
     )
     run = passes.light if mode == "light" else passes.deep
 

@@ -26,7 +26,7 @@ PATIENCE: Mapping[Lane, float] = {  # seconds
     Lane.DEEP: 120.0,
 }
 # Who gives way gives way so many seconds, then counts as that lane: a busy bucket is never as full as it wants.
-_GIVES_WAY: Mapping[Lane, tuple[float, Lane]] = {Lane.PASS: (2.5, Lane.POLL)}
+_GIVES_WAY: Mapping[Lane, tuple[float, Lane]] = {Lane.PASS: (5.0, Lane.POLL)}
 _LONGEST_NAP = 1.0  # seconds; somebody's penalty may end or begin meanwhile
 _SHORTEST_NAP = 0.001  # seconds; clocks count microseconds, a shorter wait may not move them
 _ROUNDING = 1e-6

@@ -25,8 +25,8 @@ class Lane(IntEnum):
     SYNC = 1
     POLL = 2
     LIGHT = 4
-    PASS = 5
     DEEP = 6
+    PASS = 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -67,6 +67,7 @@ class LightPass:
     work: Work
     since: datetime | None = None  # also look again at every trade created since then
     only: frozenset[int] | None = None  # these trades and no others
+    confirmed_within: timedelta | None = None  # open orders that the venue confirmed so lately are not asked for again
     followed: Followed = field(default_factory=Followed, init=False)
 
     def run(self) -> None:
@@ -89,9 +90,12 @@ class LightPass:
         """List what to ask for: order ids, and the trades of intents without one."""
         orders: dict[str, TradeView] = {}
         intents: list[int] = []
+        since = None if self.confirmed_within is None else self.work.venue.now() - self.confirmed_within
         for view in read_views(self.work, self._ids()):
             self.work.tally.checked.add(view.trade_id)
-            if view.order_id is not None:
+            if view.order_id is not None and since is not None and _is_fresh(view, since):
+                self.work.tally.answered.add(view.order_id)
+            elif view.order_id is not None:
                 orders[view.order_id] = view
                 self._remember(view)
             elif view.status == Status.PENDING and view.order_status != OrderStatus.SUBMITTING:
@@ -189,6 +193,12 @@ class LightPass:
             for view in self.followed.unanswered.values()
         ]
         self.work.report(found)
+
+
+def _is_fresh(view: TradeView, since: datetime) -> bool:
+    """Tell whether the venue has called this order open since then: whoever asked, it was asked for."""
+    confirmed = view.confirmed_at
+    return view.order_status == OrderStatus.OPEN and confirmed is not None and confirmed >= since
 
 
 def read_views(work: Work, trade_ids: list[int]) -> Iterator[TradeView]:

@@ -75,6 +75,7 @@ class Passes:
     ``audit_sample``: how many old ended trades a deep pass draws. ``beating``: keep the lease
     beating from a thread while a look-up waits (real time only). ``claim``: what sees to it, under
     the lease, that the store is this key's. ``lanes``: what a pass of each mode leaves to others.
+    ``confirmed_within``: a light pass leaves alone open orders that somebody looked at so lately.
     """
 
     store: Store
@@ -89,6 +90,7 @@ class Passes:
     pid: int = field(default_factory=lambda: here()[1])
     claim: Callable[[], object] = _nothing
     lanes: Mapping[str, Lane] = field(default_factory=lambda: LANES)
+    confirmed_within: timedelta | None = None
 
     def light(self, lease: Lease | None = None, wish: Wish | None = None) -> PassReport:
         """Settle what is pending. Raises LeaseHeld (12), Outage (6) and what the venue or store raise."""
@@ -179,7 +181,7 @@ class Passes:
     def _pass(self, work: Work, wish: Wish, before: int) -> PassReport:
         self.claim()
         if work.mode == LIGHT:
-            LightPass(work=work, since=wish.since).run()
+            LightPass(work=work, since=wish.since, confirmed_within=self.confirmed_within).run()
             if wish.adopt:
                 adopt_kept(work)
             if self.venue.requests_made == before:

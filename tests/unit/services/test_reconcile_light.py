@@ -696,3 +696,20 @@ def test_T42_somebody_elses_orders_are_not_mixed_up_with_an_intent(world: World)
         world.passes.light()
         world.clock.advance(31)
     assert world.view(trade.trade_id).order_status == "not_placed"
+
+
+def test_beside_a_poll_what_was_just_looked_at_is_not_asked_for_again(world: World) -> None:
+    """The looks of a pass beside those of a poll over 500 orders took the budget, and made snapshots older."""
+    world.placed("o-1", order_type=OrderType.LIMIT, limit_price=Decimal(10))
+    world.placed("o-2", order_type=OrderType.LIMIT, limit_price=Decimal(10))
+    world.clock.advance(60)
+    world.recorder.seen([world.venue.orders["o-1"].seen(world.venue.now())], source=Source.POLL)
+    world.clock.advance(5)
+    passes = replace(world.passes, confirmed_within=timedelta(seconds=20))
+    world.venue.calls.clear()
+    assert passes.light().checked == 2
+    assert [ids for call, ids in world.venue.calls if call == "orders_by_id"] == [("o-2",)]
+    world.clock.advance(21)
+    world.venue.calls.clear()
+    passes.light()
+    assert [set(ids) for call, ids in world.venue.calls if call == "orders_by_id"] == [{"o-1", "o-2"}]

@@ -159,6 +159,6 @@ def test_a_pass_gives_way_and_takes_its_turn_all_the_same(budget, clock) -> None
 
     clock.on_sleep.append(poll)
     budget.take(Lane.PASS)
-    assert 2.5 <= clock.monotonic() - began <= 5.0
+    assert 5.0 <= clock.monotonic() - began <= 8.0
     with pytest.raises(BudgetExhausted):
         budget.take(Lane.DEEP, within=60.0)
