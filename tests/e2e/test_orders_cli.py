@@ -63,6 +63,7 @@ def test_T31_an_accepted_cancel_is_cancelling_until_the_venues_word(stage: Stage
     assert result["result"] == "accepted"
     assert result["trade"]["order_status"] in {"cancelling", "cancelled"}
     assert result["trade"]["status"] == "pending"  # no fill, and only one look: not proven yet
+    eventually(lambda: stage.orders()[0]["status"] == "CANCELLED")
     passed = stage.run("reconcile", "--json")
     assert passed.code == 0, passed.err
     assert stage.differences() == []
