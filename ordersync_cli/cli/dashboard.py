@@ -16,6 +16,7 @@ from ordersync_cli.cli.held_log import held_log
 from ordersync_cli.cli.pending_rows import Look
 from ordersync_cli.cli.screen import draw
 from ordersync_cli.clock import Clock
+from ordersync_cli.services.ports.messages import Message, StopAsked, ThreadDied
 from ordersync_cli.services.watch.board import Board
 
 DRAW_EVERY = 0.25  # seconds; a resized terminal is followed within this time
@@ -35,14 +36,14 @@ class Dashboard:
         venue: str,
         simulated: bool,
         requests_per_second: float,
-        reader_left: Callable[[], None],
+        tell: Callable[[Message], None],
     ) -> None:
         self._console = console
         self._clock = clock
         self._venue = venue
         self._simulated = simulated
         self._limit = requests_per_second
-        self._reader_left = reader_left
+        self._tell = tell
         self._board: Board | None = None
         self._requests: deque[tuple[float, int]] = deque()
         self._ending = threading.Event()
@@ -103,6 +104,13 @@ class Dashboard:
     def _work(self) -> None:
         try:
             while not self._ending.wait(DRAW_EVERY):
-                self._live.update(self.frame(), refresh=True)
-        except OSError:
-            self._reader_left()
+                try:
+                    self._live.update(self.frame(), refresh=True)
+                except (
+                    BlockingIOError
+                ):  # somebody made the terminal non-blocking, and it is slow: the next picture is whole
+                    continue
+        except (OSError, SystemExit):  # the console makes an exit of a broken pipe
+            self._tell(StopAsked(exit_code=0))
+        except Exception as bug:  # noqa: BLE001 (a silently dead thread is the fault this project replaces)
+            self._tell(ThreadDied(name="dashboard", error=bug))

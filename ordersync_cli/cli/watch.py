@@ -128,10 +128,6 @@ def _follow(run: Invocation, plan: WatchPlan) -> int:
 
 def _audience(run: Invocation, plan: WatchPlan, inbox: BoundedInbox) -> tuple[Audience, Onlooker]:
     """Choose who looks on: a dashboard on a terminal that can show one, else JSON lines."""
-
-    def reader_left() -> None:
-        inbox.put(StopAsked(exit_code=0))
-
     wiring = run.wiring
     if has_screen(run):
         from ordersync_cli.cli.dashboard import Dashboard
@@ -142,7 +138,7 @@ def _audience(run: Invocation, plan: WatchPlan, inbox: BoundedInbox) -> tuple[Au
             venue=run.settings.venue,
             simulated=run.output.simulated,
             requests_per_second=float(run.settings.requests_per_second),
-            reader_left=reader_left,
+            tell=inbox.put,
         )
         return dashboard, dashboard
     lines = _lines(run, plan.only, inbox.put)
