@@ -163,7 +163,7 @@ WIRE = (
         edits=(
             Edit(
                 VENUE + "wire_pages.py",
-                "        next_cursor=_next_cursor(answer, cursor),",
+                "        next_cursor=following,",
                 "        next_cursor=None,",
             ),
         ),
@@ -237,8 +237,8 @@ WATCHING = (
         edits=(
             Edit(
                 SERVICES + "watch/track.py",
-                "            if state.seat.turn(mono):\n",
-                "            state.crew.drive(self._inbox)\n            if state.seat.turn(mono):\n",
+                "            if self._role_is_new:\n",
+                "            state.crew.drive(self._inbox)\n            if self._role_is_new:\n",
             ),
         ),
         test=f"{TOGETHER}::test_only_one_watcher_drives_and_only_that_one_connects_and_asks",
