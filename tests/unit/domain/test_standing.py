@@ -14,7 +14,8 @@ from ordersync_cli.domain.observations import (
     SettledByHand,
 )
 from ordersync_cli.domain.orders import Origin, Source
-from ordersync_cli.domain.standing import derive, totals
+from ordersync_cli.domain.ruled_out import lasting
+from ordersync_cli.domain.standing import derive, is_settled, never_left, totals
 from ordersync_cli.domain.trade import VenueOrder, Verdict, VerdictKind
 from ordersync_cli.domain.view import view
 from ordersync_cli.domain.words import rank
@@ -407,3 +408,38 @@ def test_the_channel_decides_between_words_of_one_instant() -> None:
     later = after(trade, frame("CANCEL_QUEUED", 6, position=1), frame("OPEN", 6, position=2))
     assert later.now.order_status == "open"
     assert order_of(later.after).raw.channel is Channel.WEBSOCKET  # type: ignore[union-attr]
+
+
+def test_what_never_left_may_be_sent_under_its_id_and_nothing_else() -> None:
+    never = after(intent(), answer("not_sent")).after
+    assert never_left(never)
+    again = replace(never, attempts=2)
+    assert not never_left(again), "the word of an older attempt"
+    assert not never_left(intent()), "no word at all"
+    assert not never_left(after(never, settled("not_placed")).after)
+    assert not never_left(after(intent(), answer("rejected")).after)
+    assert not never_left(after(intent(), AbsenceProven(attempt=1, at=s(9), looks=())).after)
+    assert not never_left(after(never, look("OPEN", 1)).after)
+
+
+def test_a_settled_trade_is_so_until_the_venue_speaks() -> None:
+    by_hand = after(intent(), settled("cancelled")).after
+    assert is_settled(by_hand)
+    assert not is_settled(after(by_hand, look("OPEN", 101)).after)
+    assert not is_settled(intent())
+
+
+def test_what_had_been_ruled_out_stays_open_until_somebody_has_looked() -> None:
+    ended = after(intent(), look("CANCELLED", 1, ZEROES), look("CANCELLED", 5, ZEROES)).after
+    filled = after(ended, look("CANCELLED", 9, figures("40")))
+    (found,) = lasting(filled)
+    assert (found.kind, found.severity) == ("failed_but_filled", "open")
+    assert (found.stored, found.venue) == ("failed (cancelled)", "completed (cancelled)")
+    assert found.money_effect == D("80.1")
+
+    absent = after(intent(), AbsenceProven(attempt=1, at=s(9), looks=())).after
+    assert [one.kind for one in lasting(after(absent, look("OPEN", 10)))] == ["absent_order_appeared"]
+
+    twice = after(after(intent(), look("OPEN", 1)).after, look("OPEN", 2, order_id="another"))
+    assert [(one.kind, one.severity) for one in lasting(twice)] == [("duplicate", "open")]
+    assert lasting(after(twice.after, look("OPEN", 3))) == ()
