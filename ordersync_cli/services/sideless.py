@@ -22,5 +22,5 @@ def way_out(trade_id: int) -> str:
     """Say what to do about such a row."""
     return (
         f"Write buy or sell into the column `side` of trade {trade_id}, and it is followed; or settle it: "
-        f"ordersync resolve {trade_id} --as WORD --reason TEXT"
+        f"ordersync resolve trade:{trade_id} --as WORD --reason TEXT"
     )

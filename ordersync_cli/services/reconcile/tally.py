@@ -70,8 +70,7 @@ class Tally:
                     if earlier is not None and earlier.severity != "repaired":  # what was open is mended now
                         transaction.breaks.resolve(found.key, [found.kind], at, "repaired")
                     repaired.append(_as_row(found, at))
-                else:
-                    transaction.breaks.see(_as_row(found, at))
+                # what stays open the recorder has opened already, in this transaction (services/lasting.py)
         transaction.breaks.add(repaired)
 
     def see(self, transaction: Transaction, found: Found, at: datetime) -> None:

@@ -98,7 +98,7 @@ def test_what_a_row_without_a_side_needs_is_said(world: World, bot: sqlite3.Conn
     )
     with pytest.raises(BreaksRemain, match="its side reads 'sideways'") as refused:
         syncing.sync(name)
-    assert "ordersync resolve 1 --as WORD" in refused.value.remedy
+    assert "ordersync resolve trade:1 --as WORD" in refused.value.remedy
     cancelling = Cancelling(store=world.store, venue=world.venue, recorder=world.recorder, clock=world.clock)
     (result,) = cancelling.cancel([name])
     assert (result.result, result.trade_id, result.order_id, result.exit_code) == ("unreadable", 1, "odd", 10)

@@ -73,6 +73,19 @@ def test_T47_what_was_ruled_out_is_an_open_break_whichever_source_shows_it(world
         assert (report.exit_code, [b.kind for b in report.breaks]) == (10, ["failed_but_filled"])
 
 
+def test_T47_a_pass_that_finds_it_counts_it_once(world: World) -> None:
+    failed = world.known("o-1")
+    world.venue.end("o-1", "CANCELLED")
+    for _ in range(2):
+        world.passes.light()
+        world.clock.advance(5)
+    world.venue.fill("o-1", "1", "10")
+    assert world.deep().exit_code == 10
+    with world.store.read() as transaction:
+        (found,) = [b for b in transaction.breaks.open() if b.trade_id == failed.trade_id]
+    assert (found.kind, found.times) == ("failed_but_filled", 1)
+
+
 def test_T47_an_order_proven_absent_that_a_frame_shows_is_an_open_break(world: World) -> None:
     trade = world.intent()
     for _ in range(6):
